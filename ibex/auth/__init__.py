@@ -1,0 +1,45 @@
+"""Who may call, as which agent, how often, and what is remembered of it."""
+
+from ibex.auth.administration import Administration
+from ibex.auth.audit import AuditEvent, AuditTrail
+from ibex.auth.bootstrap import Credentials, bootstrap
+from ibex.auth.invalidation import ChangeFeed
+from ibex.auth.limits import RateLimiter, RateLimits, Verdict
+from ibex.auth.pepper import PepperError, load_pepper, verify_pepper
+from ibex.auth.permissions import (
+    ALL,
+    CHAT,
+    Permission,
+    UnknownPermissionError,
+    parse_permissions,
+    permission_labels,
+)
+from ibex.auth.principal import Principal
+from ibex.auth.repository import Agent, Organization, TokenRecord
+from ibex.auth.validation import TokenValidator
+
+__all__ = [
+    "ALL",
+    "CHAT",
+    "Administration",
+    "Agent",
+    "AuditEvent",
+    "AuditTrail",
+    "ChangeFeed",
+    "Credentials",
+    "Organization",
+    "PepperError",
+    "Permission",
+    "Principal",
+    "RateLimiter",
+    "RateLimits",
+    "TokenRecord",
+    "TokenValidator",
+    "UnknownPermissionError",
+    "Verdict",
+    "bootstrap",
+    "load_pepper",
+    "parse_permissions",
+    "permission_labels",
+    "verify_pepper",
+]

@@ -1,0 +1,82 @@
+"""The first start: an organization, an agent and an administrator's token, so that a call works at once."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import UUID
+
+from ibex.auth import tokens
+from ibex.auth.administration import Administration
+from ibex.auth.permissions import ALL
+from ibex.ids import uuid7
+
+DEFAULT = "default"
+FILE_NAME = "credentials.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client needs to make its first call."""
+
+    base_url: str
+    token: str
+    org_id: str
+    agent_id: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Credentials | None":
+        """The credentials kept in a file, or None when it is absent or not one of ours."""
+        try:
+            return cls(**json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Replace the file at once; only its owner may read it."""
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+    def __repr__(self) -> str:
+        return f"Credentials(base_url={self.base_url!r}, org_id={self.org_id!r}, agent_id={self.agent_id!r})"
+
+
+async def bootstrap(administration: Administration, data_dir: Path, base_url: str) -> Credentials | None:
+    """Create what is missing and keep the credentials in the data directory (0600).
+
+    A start that was interrupted is completed by the next one: the file is written before the token exists,
+    so a token that exists was written. None when the organization has tokens, but none of them is known here.
+    """
+    path = data_dir / FILE_NAME
+    organization = await administration.find_organization(DEFAULT)
+    if organization is None:
+        organization = await administration.create_organization(DEFAULT, "Default")
+    agents = {agent.slug: agent for agent in await administration.list_agents(organization.id)}
+    agent = agents.get(DEFAULT)
+    if agent is None and not agents:
+        agent = await administration.create_agent(organization.id, "Default", DEFAULT)
+    if agent is not None and not await administration.list_tokens(organization.id):
+        token = tokens.generate(uuid7())
+        Credentials(base_url, str(token), str(organization.id), str(agent.id)).write(path)
+        await administration.create_token(
+            organization.id, "Administrator", ALL, default_agent=DEFAULT, token=token
+        )
+    return _at_this_address(path, base_url, organization.id)
+
+
+def _at_this_address(path: Path, base_url: str, org_id: UUID) -> Credentials | None:
+    """The kept credentials with the address of this start; none that belong to another database."""
+    kept = Credentials.read(path)
+    if kept is None or kept.org_id != str(org_id):
+        return None
+    if kept.base_url == base_url:
+        return kept
+    moved = Credentials(base_url, kept.token, kept.org_id, kept.agent_id)
+    moved.write(path)
+    return moved

@@ -1,0 +1,102 @@
+"""Tells every process that a token, an agent or an organization has changed, within a second.
+
+A message over Redis pub/sub may be missed, so the feed also knows whether it is live: it pings the server
+on the subscribed connection, and each time it had to subscribe anew it reports that everything may have
+changed. A cache that trusts its entries only while the feed is live can therefore never serve a dead token
+for longer than the feed needs to notice.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "ibex:auth:changes"
+_PING_EVERY = 0.25
+_LIVE_FOR = 0.8
+_RETRY_EVERY = 0.25
+
+Kind = Literal["token", "agent", "organization"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changed. Nothing else travels: the receiver asks the database for the truth."""
+
+    kind: Kind
+    id: UUID
+
+
+async def publish(redis: Redis, change: Change) -> None:
+    """Announce a change after its transaction has committed. Raises `RedisError`."""
+    await redis.publish(CHANNEL, orjson.dumps({"kind": change.kind, "id": str(change.id)}))
+
+
+class ChangeFeed:
+    """Listens for changes and calls `on_change`; with None, anything may have changed."""
+
+    def __init__(self, redis: Redis, on_change: Callable[[Change | None], None]) -> None:
+        self._redis = redis
+        self._on_change = on_change
+        self._heard_at = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a change published now would arrive."""
+        return time.monotonic() - self._heard_at < _LIVE_FOR
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="auth-changes")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as error:
+                logger.warning(
+                    "the feed of changes is cut off, caches are not trusted: %s", type(error).__name__
+                )
+            await asyncio.sleep(_RETRY_EVERY)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as subscription:
+            await subscription.subscribe(CHANNEL)
+            pinged_at = heard_at = time.monotonic()
+            while time.monotonic() - heard_at < _LIVE_FOR:
+                message = await subscription.get_message(timeout=_PING_EVERY)
+                now = time.monotonic()
+                if message is not None:
+                    heard_at = now
+                    self._receive(message["type"], message["data"])
+                    self._heard_at = now
+                if now - pinged_at >= _PING_EVERY:
+                    await subscription.ping()
+                    pinged_at = now
+            raise TimeoutError
+
+    def _receive(self, kind: str, data: object) -> None:
+        if kind == "subscribe":
+            self._on_change(None)
+        elif kind == "message" and isinstance(data, bytes):
+            try:
+                fields = orjson.loads(data)
+                self._on_change(Change(fields["kind"], UUID(fields["id"])))
+            except (ValueError, KeyError, TypeError):
+                self._on_change(None)

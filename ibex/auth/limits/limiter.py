@@ -1,0 +1,160 @@
+"""Requests per minute: counted in Redis in one round trip, conservatively here while Redis is away."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import resources
+from uuid import UUID
+
+from redis.exceptions import NoScriptError, RedisError
+
+from ibex.auth.limits.local import LocalLimiter
+from ibex.auth.limits.verdict import RateLimit, Verdict
+from ibex.storage import Redis, organization_key
+
+logger = logging.getLogger(__name__)
+
+_SCRIPT = resources.files(__package__).joinpath("sliding_window.lua").read_text("utf-8")
+_LARGEST_BATCH = 256
+_PRESENCE_KEY = "ibex:processes"
+_PRESENCE_EVERY = 1.0
+_PRESENT_FOR = 5.0
+
+_Waiting = tuple[Sequence[RateLimit], "asyncio.Future[Verdict]"]
+
+
+class RateLimiter:
+    """Admits requests, exactly while Redis answers and conservatively while it does not.
+
+    Requests of one organization that arrive while a check is under way travel together in the next one:
+    under load a round trip is shared, at rest nothing waits.
+
+    Parameters
+    ----------
+    process_id: names this process among all that count in the same Redis.
+    on_fallback: called once per organization and outage, when its first request is judged locally.
+    """
+
+    def __init__(
+        self, redis: Redis, *, process_id: str, timeout: float, on_fallback: Callable[[UUID], None]
+    ) -> None:
+        self._redis = redis
+        self._process_id = process_id
+        self._timeout = timeout
+        self._on_fallback = on_fallback
+        self._local = LocalLimiter()
+        self._waiting: dict[UUID, list[_Waiting]] = {}
+        self._checks: set[asyncio.Task[None]] = set()
+        self._sha = ""
+        self._processes = 1
+        self._is_away = False
+        self._told: set[UUID] = set()
+        self._presence: asyncio.Task[None] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Redis is away and requests are judged here."""
+        return self._is_away
+
+    def start(self) -> None:
+        self._presence = asyncio.create_task(self._stay_present(), name="limiter-presence")
+
+    async def stop(self) -> None:
+        if self._presence is not None:
+            self._presence.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._presence
+        with suppress(RedisError, OSError, TimeoutError):
+            await self._redis.zrem(_PRESENCE_KEY, self._process_id)
+
+    async def check(self, org_id: UUID, limits: Sequence[RateLimit]) -> Verdict:
+        """Count one request under all of `limits`, or under none when it is refused."""
+        if self._is_away:
+            return self._check_locally(org_id, limits)
+        verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.get(org_id)
+        if waiting is not None:
+            waiting.append((limits, verdict))
+        else:
+            self._waiting[org_id] = [(limits, verdict)]
+            check = asyncio.create_task(self._serve(org_id), name="limit-check")
+            self._checks.add(check)
+            check.add_done_callback(self._checks.discard)
+        return await verdict
+
+    async def _serve(self, org_id: UUID) -> None:
+        """Check what waits, in batches, until nothing does."""
+        while self._waiting[org_id]:
+            waiting = self._waiting[org_id]
+            batch, self._waiting[org_id] = waiting[:_LARGEST_BATCH], waiting[_LARGEST_BATCH:]
+            try:
+                verdicts = await self._ask(org_id, [limits for limits, _ in batch])
+            except (RedisError, OSError, TimeoutError) as error:
+                self._leave(error)
+                verdicts = [self._check_locally(org_id, limits) for limits, _ in batch]
+            for (_, future), verdict in zip(batch, verdicts, strict=True):
+                if not future.done():
+                    future.set_result(verdict)
+        del self._waiting[org_id]
+
+    async def _ask(self, org_id: UUID, requests: Sequence[Sequence[RateLimit]]) -> list[Verdict]:
+        keys = [
+            organization_key(org_id, "limit", "rpm", limit.scope, limit.id)
+            for limits in requests
+            for limit in limits
+        ]
+        arguments = [len(requests[0]), *(limit.per_minute for limits in requests for limit in limits)]
+        async with asyncio.timeout(self._timeout):
+            reply = await self._evaluate(keys, arguments)
+        return [
+            Verdict(bool(admitted), limits[tightest], remaining, reset)
+            for limits, (admitted, tightest, remaining, reset) in zip(requests, reply, strict=True)
+        ]
+
+    async def _evaluate(self, keys: list[str], arguments: list[int]) -> list[tuple[int, int, int, int]]:
+        if self._sha:
+            with suppress(NoScriptError):
+                return await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
+        self._sha = await self._redis.script_load(_SCRIPT)
+        return await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
+
+    def _check_locally(self, org_id: UUID, limits: Sequence[RateLimit]) -> Verdict:
+        if org_id not in self._told:
+            self._told.add(org_id)
+            self._on_fallback(org_id)
+        return self._local.check(limits, self._processes)
+
+    def _leave(self, error: BaseException) -> None:
+        if not self._is_away:
+            self._is_away = True
+            logger.warning(
+                "Redis is away (%s): limits are counted here, divided by %d",
+                type(error).__name__,
+                self._processes,
+            )
+
+    def _return(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            self._told.clear()
+            self._local.clear()
+            logger.warning("Redis is back: limits are counted there again")
+
+    async def _stay_present(self) -> None:
+        """Tell the others of this process, count them, and notice when Redis goes and comes."""
+        while True:
+            try:
+                async with asyncio.timeout(max(self._timeout, 1.0)):
+                    now = time.time()
+                    async with self._redis.pipeline(transaction=False) as pipeline:
+                        pipeline.zadd(_PRESENCE_KEY, {self._process_id: now})
+                        pipeline.zremrangebyscore(_PRESENCE_KEY, "-inf", now - _PRESENT_FOR)
+                        pipeline.zcard(_PRESENCE_KEY)
+                        replies = await pipeline.execute()
+                self._processes = max(1, int(replies[-1]))
+                self._return()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._leave(error)
+            await asyncio.sleep(_PRESENCE_EVERY)

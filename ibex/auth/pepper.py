@@ -1,0 +1,72 @@
+"""The installation's secret under which token hashes are stored."""
+
+import hmac
+import os
+import secrets
+from hashlib import sha256
+from pathlib import Path
+
+from ibex.auth import repository
+from ibex.storage import Postgres
+
+_FILE = Path("secrets") / "token-pepper"
+_FINGERPRINT = "token-pepper-fingerprint"
+
+
+class PepperError(Exception):
+    """The pepper is unusable or not the one that the stored tokens were made with."""
+
+
+def load_pepper(data_dir: Path, configured: str | None) -> bytes:
+    """The pepper from the settings, else from the data directory, where the first start makes one (0600).
+
+    Raises `PepperError` when the configured one is too short or the file cannot be used.
+    """
+    if configured is not None:
+        if len(configured) < 32:
+            raise PepperError("`token_pepper` must have 32 characters at least: `openssl rand -hex 32`.")
+        return configured.encode()
+    path = data_dir / _FILE
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_hex(32))
+        text = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PepperError(f"{path} cannot be used: {error}.") from error
+    if len(text) < 32:
+        raise PepperError(f"{path} is damaged: restore it from a backup, or set IBEX_TOKEN_PEPPER.")
+    return text.encode()
+
+
+async def verify_pepper(postgres: Postgres, pepper: bytes) -> None:
+    """Check that this is the pepper of the database's tokens; the first one to be seen is.
+
+    Raises `PepperError`: with another pepper every token would be refused without a reason in sight.
+    """
+    fingerprint = hmac.digest(pepper, b"ibex token pepper", sha256).hex()
+    async with postgres.transaction(None) as connection:
+        known = await repository.installation_value(connection, _FINGERPRINT, fingerprint)
+    if not hmac.compare_digest(known, fingerprint):
+        raise PepperError(
+            "The token pepper is not the one that this database's tokens were made with. "
+            "Set IBEX_TOKEN_PEPPER to the same value on every replica; the first one to start keeps it in "
+            "secrets/token-pepper of its data directory."
+        )
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Several processes may start at once: all of them end up with the same file."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()

@@ -1,0 +1,30 @@
+"""The command line: `ibex`, or `python -m ibex`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import ibex
+from ibex.cli.administer import agent, token
+from ibex.cli.serve import migrate, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(ibex.__version__, prog_name="ibex")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings file; ibex.toml here, if there is one."
+)
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Where everything is kept; .ibex by default."
+)
+@click.pass_context
+def main(context: click.Context, /, **options: Any) -> None:
+    """IBEX: one service between your agents and their LLM providers."""
+    context.obj = options
+
+
+for command in (serve, migrate, token, agent):
+    main.add_command(command)
+
+__all__ = ["main"]

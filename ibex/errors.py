@@ -1,0 +1,311 @@
+"""Error codes, what each one means, and the envelope each dialect wraps them in.
+
+The table below is the single source: statuses, SDK error types, the `/errors/<CODE>` pages that
+every answer links to, and `docs/errors.md` are all read from it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+Dialect = Literal["openai", "anthropic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a code means: HTTP status, the type that official SDKs know, and prose for a person."""
+
+    status: int
+    type: str
+    meaning: str
+    remedy: str
+
+
+class ErrorCode(StrEnum):
+    """Stable, UPPER_SNAKE names that callers may match on."""
+
+    INVALID_REQUEST = "INVALID_REQUEST"
+    INVALID_JSON = "INVALID_JSON"
+    VALIDATION_ERROR = "VALIDATION_ERROR"
+    MISSING_AGENT_ID = "MISSING_AGENT_ID"
+    MISSING_TOKEN = "MISSING_TOKEN"  # noqa: S105
+    INVALID_TOKEN = "INVALID_TOKEN"  # noqa: S105
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105
+    TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105
+    INSUFFICIENT_PERMISSIONS = "INSUFFICIENT_PERMISSIONS"
+    AGENT_NOT_AUTHORIZED = "AGENT_NOT_AUTHORIZED"
+    AGENT_SUSPENDED = "AGENT_SUSPENDED"
+    ORGANIZATION_SUSPENDED = "ORGANIZATION_SUSPENDED"
+    NOT_FOUND = "NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
+    RATE_LIMITED = "RATE_LIMITED"
+    IDEMPOTENCY_KEY_REUSE = "IDEMPOTENCY_KEY_REUSE"
+    IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
+    PROVIDER_NOT_CONFIGURED = "PROVIDER_NOT_CONFIGURED"
+    PROVIDER_ERROR = "PROVIDER_ERROR"
+    PROVIDER_INVALID_RESPONSE = "PROVIDER_INVALID_RESPONSE"
+    PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
+    PROVIDER_RATE_LIMITED = "PROVIDER_RATE_LIMITED"
+    PROVIDER_TIMEOUT = "PROVIDER_TIMEOUT"
+    AUTH_UNAVAILABLE = "AUTH_UNAVAILABLE"
+    SERVICE_DEGRADED = "SERVICE_DEGRADED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+_INVALID = "invalid_request_error"
+
+EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
+    ErrorCode.INVALID_REQUEST: Explanation(
+        400,
+        _INVALID,
+        "The bytes received are not a valid HTTP request.",
+        "Check for control characters in headers and for a proxy that alters requests.",
+    ),
+    ErrorCode.INVALID_JSON: Explanation(
+        400,
+        _INVALID,
+        "The body is not valid JSON, or it ended early.",
+        "Send one complete JSON object, encoded as UTF-8.",
+    ),
+    ErrorCode.VALIDATION_ERROR: Explanation(
+        400,
+        _INVALID,
+        "A field or header has a value that cannot be accepted.",
+        "`param` and `field_errors` name the fields; correct them and send the request again.",
+    ),
+    ErrorCode.MISSING_AGENT_ID: Explanation(
+        400,
+        _INVALID,
+        "The token is not bound to an agent and the request names none.",
+        "Send `X-IBEX-Agent-ID` with the agent's id or slug, or use a token bound to an agent.",
+    ),
+    ErrorCode.MISSING_TOKEN: Explanation(
+        401,
+        "authentication_error",
+        "The request carries no bearer token.",
+        "Send `Authorization: Bearer ibex_pat_…` (in the OpenAI SDK: `api_key`).",
+    ),
+    ErrorCode.INVALID_TOKEN: Explanation(
+        401,
+        "authentication_error",
+        "The token is mistyped or is not one of this installation.",
+        "Copy the token again, or create one with `ibex token create`.",
+    ),
+    ErrorCode.TOKEN_EXPIRED: Explanation(
+        401,
+        "authentication_error",
+        "The token was valid until its expiry date, which has passed.",
+        "Create a new token with `ibex token create` and replace it in the agent.",
+    ),
+    ErrorCode.TOKEN_REVOKED: Explanation(
+        401,
+        "authentication_error",
+        "The token was revoked.",
+        "Ask whoever revoked it; create a new one with `ibex token create`.",
+    ),
+    ErrorCode.INSUFFICIENT_PERMISSIONS: Explanation(
+        403,
+        "permission_error",
+        "The token lacks a permission that this call needs.",
+        "`detail` names the missing permissions; use a token that has them.",
+    ),
+    ErrorCode.AGENT_NOT_AUTHORIZED: Explanation(
+        403,
+        "permission_error",
+        "The token may not act for the agent that was named, or there is no such agent.",
+        "Name an agent of the token's organization (`ibex agent list`); a bound token serves one agent.",
+    ),
+    ErrorCode.AGENT_SUSPENDED: Explanation(
+        403,
+        "permission_error",
+        "The agent is paused.",
+        "An administrator resumes it with `ibex agent resume`.",
+    ),
+    ErrorCode.ORGANIZATION_SUSPENDED: Explanation(
+        403,
+        "permission_error",
+        "The organization is suspended.",
+        "Contact whoever operates this installation.",
+    ),
+    ErrorCode.NOT_FOUND: Explanation(
+        404,
+        _INVALID,
+        "There is nothing at this path.",
+        "Check the base URL; for the OpenAI SDK it ends in `/v1`.",
+    ),
+    ErrorCode.METHOD_NOT_ALLOWED: Explanation(
+        405, _INVALID, "The path exists, but not for this method.", "`Allow` names the methods."
+    ),
+    ErrorCode.REQUEST_TIMEOUT: Explanation(
+        408,
+        _INVALID,
+        "The body did not arrive in time.",
+        "Send the request again; `body_timeout_seconds` is the limit.",
+    ),
+    ErrorCode.PAYLOAD_TOO_LARGE: Explanation(
+        413,
+        _INVALID,
+        "The body is larger than this installation accepts.",
+        "Send less, or raise `body_limit_bytes`.",
+    ),
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: Explanation(
+        415,
+        _INVALID,
+        "The body is not plain JSON.",
+        "Send `Content-Type: application/json` and no `Content-Encoding`.",
+    ),
+    ErrorCode.HEADERS_TOO_LARGE: Explanation(
+        431,
+        _INVALID,
+        "The request's headers are larger than this installation accepts.",
+        "Send smaller headers, or raise `header_limit_bytes`.",
+    ),
+    ErrorCode.RATE_LIMITED: Explanation(
+        429,
+        "rate_limit_error",
+        "A limit of requests per minute was reached.",
+        "Wait for `Retry-After` seconds; `detail` names the limit. An administrator may raise it.",
+    ),
+    ErrorCode.IDEMPOTENCY_KEY_REUSE: Explanation(
+        422,
+        _INVALID,
+        "The idempotency key was used before with another request.",
+        "Use a new key for every distinct request.",
+    ),
+    ErrorCode.IDEMPOTENCY_IN_PROGRESS: Explanation(
+        409,
+        _INVALID,
+        "The first request with this idempotency key has not finished.",
+        "Wait for `Retry-After` seconds and send the same request again.",
+    ),
+    ErrorCode.PROVIDER_NOT_CONFIGURED: Explanation(
+        501,
+        "api_error",
+        "No configured provider serves the model that was asked for.",
+        "The message lists the names that exist; correct `model` or declare a provider.",
+    ),
+    ErrorCode.PROVIDER_ERROR: Explanation(
+        502,
+        "api_error",
+        "The provider broke off its answer or reported an error of its own.",
+        "Try again; `request_id` finds the call in the logs.",
+    ),
+    ErrorCode.PROVIDER_INVALID_RESPONSE: Explanation(
+        502,
+        "api_error",
+        "The provider's answer is not what its interface promises.",
+        "Check that the provider's base URL is right (`ibex doctor`), then try again.",
+    ),
+    ErrorCode.PROVIDER_UNAVAILABLE: Explanation(
+        503,
+        "api_error",
+        "The provider cannot be reached, or refuses the credentials of this installation.",
+        "Try again later; an operator finds the cause with `ibex doctor` and in the logs.",
+    ),
+    ErrorCode.PROVIDER_RATE_LIMITED: Explanation(
+        429,
+        "rate_limit_error",
+        "The provider itself limits this installation.",
+        "Wait for `Retry-After` seconds, or declare a fallback for the model.",
+    ),
+    ErrorCode.PROVIDER_TIMEOUT: Explanation(
+        504,
+        "api_error",
+        "The provider did not answer in time.",
+        "Try again; the provider's timeouts can be raised in its settings.",
+    ),
+    ErrorCode.AUTH_UNAVAILABLE: Explanation(
+        503,
+        "api_error",
+        "The token cannot be checked because the database does not answer; nothing is let through unchecked.",
+        "Try again shortly; an operator looks at `/ready`.",
+    ),
+    ErrorCode.SERVICE_DEGRADED: Explanation(
+        503,
+        "api_error",
+        "A part that this call cannot do without is not available.",
+        "Try again shortly; an operator looks at `/ready`.",
+    ),
+    ErrorCode.INTERNAL_ERROR: Explanation(
+        500,
+        "api_error",
+        "Something failed that should not have.",
+        "Report it with the `request_id`; the log has the cause.",
+    ),
+}
+
+# The Anthropic dialect has its own names for what the OpenAI SDK derives from the status.
+_ANTHROPIC_TYPES = {404: "not_found_error", 413: "request_too_large", 504: "timeout_error"}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One rejected field: its path in the body (`messages.3.role`) and why."""
+
+    field: str
+    message: str
+
+
+@dataclass(slots=True, eq=False)
+class IbexError(Exception):
+    """A refusal or a failure with a code; turned into a response in one place, the HTTP edge.
+
+    `headers` are response headers (`Retry-After`, say). `upstream` is a provider's own error object,
+    already free of secrets: its `code`, `type`, `param` and `message` win over ours, and so does
+    `upstream_status`, so that a client sees what it would have seen without IBEX.
+    """
+
+    code: ErrorCode
+    message: str
+    detail: str | None = None
+    param: str | None = None
+    field_errors: Sequence[FieldError] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    upstream: Mapping[str, Any] | None = None
+    upstream_status: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+    @property
+    def status(self) -> int:
+        return self.upstream_status or EXPLANATIONS[self.code].status
+
+
+def envelope(
+    error: IbexError, dialect: Dialect, *, request_id: str, docs_base_url: str, now: datetime | None = None
+) -> dict[str, Any]:
+    """The JSON body for an error, in the caller's dialect, so that its SDK raises its own typed error."""
+    explanation = EXPLANATIONS[error.code]
+    if dialect == "anthropic":
+        return {
+            "type": "error",
+            "error": {
+                "type": _ANTHROPIC_TYPES.get(error.status, explanation.type),
+                "message": error.message,
+                "code": error.code,
+                "docs_url": f"{docs_base_url}/errors/{error.code}",
+            },
+            "request_id": request_id,
+        }
+    body: dict[str, Any] = {
+        "message": error.message,
+        "type": explanation.type,
+        "param": error.param,
+        "code": str(error.code),
+        "detail": error.detail,
+        "docs_url": f"{docs_base_url}/errors/{error.code}",
+        "request_id": request_id,
+        "timestamp": (now or datetime.now(UTC)).isoformat(timespec="milliseconds"),
+        "field_errors": [{"field": e.field, "message": e.message} for e in error.field_errors],
+    }
+    if error.upstream:
+        known = ("message", "type", "param", "code")
+        body.update({key: error.upstream[key] for key in known if error.upstream.get(key) is not None})
+    return {"error": body}

@@ -1,0 +1,22 @@
+"""The HTTP edge: from a request in a provider's dialect to an answer, and the record of both."""
+
+from ibex.proxy.idempotency import IdempotencyKeys
+from ibex.proxy.model_list import ModelList
+from ibex.proxy.pipeline import Bounds, Pipeline
+from ibex.proxy.providers import build_upstreams
+from ibex.proxy.providers.calling import Caller
+from ibex.proxy.record import Recorder
+from ibex.proxy.routing import Router
+from ibex.proxy.turns import TurnLog
+
+__all__ = [
+    "Bounds",
+    "Caller",
+    "IdempotencyKeys",
+    "ModelList",
+    "Pipeline",
+    "Recorder",
+    "Router",
+    "TurnLog",
+    "build_upstreams",
+]

@@ -1,0 +1,93 @@
+"""One admitted call and how far it got."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Literal
+from uuid import UUID
+
+from ibex.auth import Permission, Principal
+from ibex.errors import ErrorCode
+from ibex.proxy.capture import Capture, Summary
+from ibex.proxy.idempotency import Reservation
+from ibex.proxy.payload import Payload
+from ibex.proxy.providers.calling import Target
+from ibex.proxy.reply import Reply
+from ibex.proxy.turns import Outcome, Turn
+from ibex.telemetry import StepClock
+
+OperationName = Literal["chat_completions", "embeddings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A kind of call: its name in metrics, its path at a provider, what it needs, how it is read."""
+
+    name: OperationName
+    path: str
+    permissions: Permission
+    parse: Callable[[bytes], Payload]
+    has_session: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked, by whom, in which session; everything that was checked before a provider is called."""
+
+    operation: Operation
+    request_id: UUID
+    principal: Principal
+    payload: Payload
+    body: bytes
+    session_id: str | None
+    user_id: str | None
+    reservation: Reservation | None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a call got: what the provider side of the pipeline leaves for the record."""
+
+    target: Target | None = None
+    attempts: int = 0
+    outcome: Outcome = "ok"
+    error_code: ErrorCode | None = None
+    capture: Capture = field(default_factory=Capture)
+
+
+def turn_of(
+    call: Call, progress: Progress, summary: Summary, reply: Reply, clock: StepClock, status: int
+) -> Turn:
+    """The row that a call leaves in its session."""
+    principal, usage, target = call.principal, summary.usage, progress.target
+    return Turn(
+        org_id=principal.org_id,
+        id=call.request_id,
+        agent_id=principal.agent_id,
+        session_id=call.session_id or "",
+        token_id=principal.token_id,
+        user_id=call.user_id,
+        at=datetime.fromtimestamp(clock.started_ns / 1e9, UTC),
+        operation=call.operation.name,
+        provider=target.upstream.name if target else None,
+        model=call.payload.model,
+        model_served=summary.model,
+        streamed=call.payload.streams,
+        status=status,
+        outcome=progress.outcome,
+        error_code=progress.error_code,
+        finish_reason=summary.finish_reason,
+        attempts=progress.attempts,
+        request_bytes=len(call.body),
+        request_sha256=f"\\x{sha256(call.body).hexdigest()}",
+        response_bytes=progress.capture.size,
+        response_sha256=f"\\x{progress.capture.hexdigest()}",
+        input_tokens=usage.input,
+        cached_tokens=usage.cached,
+        output_tokens=usage.output,
+        usage_source=usage.source,
+        overhead_ms=reply.overhead * 1e3,
+        first_byte_ms=None if reply.first_byte is None else reply.first_byte * 1e3,
+        latency_ms=clock.elapsed() * 1e3,
+    )

@@ -1,0 +1,65 @@
+"""The paths of the OpenAI dialect."""
+
+from functools import partial
+
+import orjson
+
+from ibex.auth import CHAT, Permission, TokenValidator
+from ibex.errors import IbexError
+from ibex.http import Endpoint, Receive, Routes, Scope, Send
+from ibex.ids import uuid7
+from ibex.proxy.call import Operation
+from ibex.proxy.model_list import ModelList
+from ibex.proxy.payload import parse_chat, parse_embeddings
+from ibex.proxy.pipeline import Pipeline
+from ibex.proxy.reply import Reply
+from ibex.proxy.request import RequestHeaders
+from ibex.telemetry import Instruments, StepClock, trace_of
+
+
+def routes(
+    pipeline: Pipeline,
+    models: ModelList,
+    validator: TokenValidator,
+    instruments: Instruments,
+    *,
+    message_limit: int,
+    docs_base_url: str,
+) -> Routes:
+    """Path → method → endpoint."""
+    chat = Operation(
+        "chat_completions", "/chat/completions", CHAT, partial(parse_chat, message_limit=message_limit), True
+    )
+    embeddings = Operation("embeddings", "/embeddings", Permission.SESSION_CREATE, parse_embeddings, False)
+    return {
+        "/v1/chat/completions": {"POST": partial(pipeline.run, chat)},
+        "/v1/embeddings": {"POST": partial(pipeline.run, embeddings)},
+        "/v1/models": {"GET": list_models(models, validator, instruments, docs_base_url)},
+    }
+
+
+def list_models(
+    models: ModelList, validator: TokenValidator, instruments: Instruments, docs_base_url: str
+) -> Endpoint:
+    """`GET /v1/models`, for any valid token."""
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = RequestHeaders.of(scope)
+        request_id = uuid7()
+        trace_id = trace_of(headers.text(b"traceparent"), request_id).trace_id
+        reply = Reply(
+            send,
+            StepClock(),
+            request_id=request_id,
+            trace_id=trace_id,
+            docs_base_url=docs_base_url,
+            dialect="openai",
+        )
+        try:
+            await validator.authenticate(headers.bearer_token(), headers.agent())
+            await reply.json(200, orjson.dumps({"object": "list", "data": await models.all()}))
+        except IbexError as error:
+            await reply.error(error)
+        instruments.count_request("models", reply.status)
+
+    return endpoint

@@ -1,0 +1,101 @@
+"""Parses and checks a body. Only what IBEX acts on is checked; everything else is the provider's to judge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ibex.errors import ErrorCode, FieldError, IbexError
+
+_LONGEST_MODEL = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A parsed body. Unknown fields are kept and forwarded as they are."""
+
+    fields: Mapping[str, Any]
+    model: str
+    streams: bool
+    user: str | None
+
+    def with_model(self, model: str) -> bytes:
+        """The body to send: what was checked is what is sent, so a field given twice has one meaning."""
+        return orjson.dumps({**self.fields, "model": model})
+
+
+def parse_chat(body: bytes, message_limit: int) -> Payload:
+    """A chat completion. Raises INVALID_JSON or VALIDATION_ERROR, naming every field that is wrong."""
+    fields = _parse_object(body)
+    problems = _common_problems(fields)
+    messages = fields.get("messages")
+    if not isinstance(messages, list) or not messages:
+        problems.append(FieldError("messages", "must be a list with one message at least"))
+    elif len(messages) > message_limit:
+        problems.append(FieldError("messages", f"has {len(messages)} messages; {message_limit} are accepted"))
+    else:
+        problems.extend(_message_problems(messages))
+    return _checked(fields, problems)
+
+
+def parse_embeddings(body: bytes) -> Payload:
+    """A request for embeddings. Raises INVALID_JSON or VALIDATION_ERROR."""
+    fields = _parse_object(body)
+    problems = _common_problems(fields)
+    if not isinstance(fields.get("input"), str | list) or not fields["input"]:
+        problems.append(FieldError("input", "must be a text or a list, and not empty"))
+    return _checked(fields, problems)
+
+
+def _parse_object(body: bytes) -> dict[str, Any]:
+    if not body:
+        raise IbexError(ErrorCode.INVALID_JSON, "The body is empty; send a JSON object.")
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise IbexError(
+            ErrorCode.INVALID_JSON,
+            f"The body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
+        ) from None
+    if not isinstance(fields, dict):
+        raise IbexError(ErrorCode.INVALID_JSON, "The body must be a JSON object.")
+    return fields
+
+
+def _common_problems(fields: Mapping[str, Any]) -> list[FieldError]:
+    problems = []
+    model = fields.get("model")
+    if not isinstance(model, str) or not model.strip():
+        problems.append(FieldError("model", "must be a text that names a model"))
+    elif len(model) > _LONGEST_MODEL or not model.isprintable():
+        problems.append(FieldError("model", f"must have {_LONGEST_MODEL} printable characters at most"))
+    if not isinstance(fields.get("stream"), bool | None):
+        problems.append(FieldError("stream", "must be true or false"))
+    return problems
+
+
+def _message_problems(messages: list[Any]) -> list[FieldError]:
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict):
+            return [FieldError(f"messages.{index}", "must be an object")]
+        if not isinstance(message.get("role"), str):
+            return [FieldError(f"messages.{index}.role", "must be a text, such as `user`")]
+    return []
+
+
+def _checked(fields: dict[str, Any], problems: list[FieldError]) -> Payload:
+    if problems:
+        raise IbexError(
+            ErrorCode.VALIDATION_ERROR,
+            "; ".join(f"`{problem.field}` {problem.message}" for problem in problems) + ".",
+            param=problems[0].field,
+            field_errors=problems,
+        )
+    user = fields.get("user")
+    return Payload(
+        fields,
+        fields["model"],
+        bool(fields.get("stream")),
+        user if isinstance(user, str) and user and "\x00" not in user else None,
+    )

@@ -1,0 +1,217 @@
+"""What happens to one request, from its first byte to its record. Read it from top to bottom."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from ibex.auth import Principal, RateLimiter, RateLimits, TokenValidator
+from ibex.errors import ErrorCode, IbexError
+from ibex.http import Receive, Scope, Send
+from ibex.ids import uuid7
+from ibex.proxy.call import Call, Operation, Progress
+from ibex.proxy.client import ClientWatch
+from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
+from ibex.proxy.providers.base import ProviderRequest
+from ibex.proxy.providers.calling import Answer, Caller, NoAnswerError, Target, read_json_body
+from ibex.proxy.providers.failures import AttemptFailedError, to_error
+from ibex.proxy.record import Recorder
+from ibex.proxy.relay import relay
+from ibex.proxy.reply import Reply
+from ibex.proxy.request import ClientGoneError, RequestHeaders, read_body
+from ibex.proxy.routing import Router
+from ibex.telemetry import Instruments, Step, StepClock, trace_of
+
+logger = logging.getLogger(__name__)
+
+_FORWARDED_HEADERS = ((b"openai-beta", "OpenAI-Beta"), (b"traceparent", "traceparent"))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Within what a request must arrive and an answer end: bytes, and seconds for the body."""
+
+    body_bytes: int
+    body_seconds: float
+    response_bytes: int
+
+
+class Pipeline:
+    """The steps of a request, in order. Each is one call below and one entry of `Step`."""
+
+    def __init__(
+        self,
+        *,
+        validator: TokenValidator,
+        limiter: RateLimiter,
+        rate_limits: RateLimits,
+        idempotency: IdempotencyKeys,
+        router: Router,
+        caller: Caller,
+        recorder: Recorder,
+        instruments: Instruments,
+        bounds: Bounds,
+        docs_base_url: str,
+    ) -> None:
+        self._validator = validator
+        self._limiter = limiter
+        self._rate_limits = rate_limits
+        self._idempotency = idempotency
+        self._router = router
+        self._caller = caller
+        self._recorder = recorder
+        self._instruments = instruments
+        self._bounds = bounds
+        self._docs_base_url = docs_base_url
+
+    async def run(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens, and record it."""
+        clock = StepClock()
+        request_id = uuid7()
+        headers = RequestHeaders.of(scope)
+        trace = trace_of(headers.text(b"traceparent"), request_id)
+        reply = Reply(
+            send,
+            clock,
+            request_id=request_id,
+            trace_id=trace.trace_id,
+            docs_base_url=self._docs_base_url,
+            dialect="openai",
+        )
+        call: Call | None = None
+        progress = Progress()
+        self._instruments.in_flight.add()
+        try:
+            body = await read_body(
+                receive, headers, limit=self._bounds.body_bytes, within=self._bounds.body_seconds
+            )
+            payload = operation.parse(body)
+            clock.lap(Step.BODY)
+            async with ClientWatch(receive):
+                principal = await self._authenticate(headers, operation)
+                clock.lap(Step.AUTH)
+                await self._limit(principal, reply)
+                clock.lap(Step.LIMITS)
+                reservation = await self._reserve(principal, headers, operation, body, reply)
+                clock.lap(Step.IDEMPOTENCY)
+                if isinstance(reservation, StoredAnswer):
+                    await reply.start(200, reservation.content_type.encode("latin-1"), len(reservation.body))
+                    await reply.finish(reservation.body)
+                    return
+                session_id = _session(headers, operation, reply)
+                clock.lap(Step.SESSION)
+                call = Call(
+                    operation=operation,
+                    request_id=request_id,
+                    principal=principal,
+                    payload=payload,
+                    body=body,
+                    session_id=session_id,
+                    user_id=headers.user_id() or payload.user,
+                    reservation=reservation,
+                )
+                targets = self._router.targets(payload.model)
+                clock.lap(Step.ROUTE)
+                await self._answer(call, targets, headers, reply, progress, clock)
+        except IbexError as error:
+            progress.outcome = "broken" if reply.has_started else "failed"
+            progress.error_code = error.code
+            await reply.error(error)
+        except ClientGoneError:
+            progress.outcome = "client_gone"
+        except Exception:
+            logger.exception("request %s failed", request_id)
+            progress.outcome = "broken" if reply.has_started else "failed"
+            progress.error_code = ErrorCode.INTERNAL_ERROR
+            await reply.error(IbexError(ErrorCode.INTERNAL_ERROR, "Something failed that should not have."))
+        finally:
+            clock.lap(Step.STREAM)
+            self._instruments.in_flight.add(amount=-1.0)
+            self._recorder.record(operation, request_id, trace, call, progress, reply, clock)
+
+    async def _authenticate(self, headers: RequestHeaders, operation: Operation) -> Principal:
+        try:
+            principal = await self._validator.authenticate(headers.bearer_token(), headers.agent())
+            principal.require(operation.permissions)
+        except IbexError:
+            self._instruments.auth_refusals.add()
+            raise
+        return principal
+
+    async def _limit(self, principal: Principal, reply: Reply) -> None:
+        verdict = await self._limiter.check(principal.org_id, self._rate_limits.of(principal))
+        reply.add_headers(verdict.headers())
+        if verdict.is_local:
+            self._instruments.judged_locally.add()
+        if not verdict.admitted:
+            raise verdict.refusal()
+
+    async def _reserve(
+        self, principal: Principal, headers: RequestHeaders, operation: Operation, body: bytes, reply: Reply
+    ) -> Reservation | StoredAnswer | None:
+        key = headers.idempotency_key()
+        if key is None:
+            return None
+        reserved = await self._idempotency.reserve(principal, key, operation.name, body)
+        if isinstance(reserved, StoredAnswer):
+            reply.add_headers({"X-IBEX-Idempotency": "replayed"})
+        elif not reserved.is_honoured:
+            reply.add_headers({"X-IBEX-Idempotency": "unavailable"})
+        return reserved
+
+    async def _answer(
+        self,
+        call: Call,
+        targets: tuple[Target, ...],
+        headers: RequestHeaders,
+        reply: Reply,
+        progress: Progress,
+        clock: StepClock,
+    ) -> None:
+        """Call the provider and forward what it says. Raises `IbexError`."""
+        forwarded = {name: text for raw, name in _FORWARDED_HEADERS if (text := headers.text(raw))}
+
+        def compose(target: Target) -> ProviderRequest:
+            return ProviderRequest(
+                path=call.operation.path,
+                body=call.payload.with_model(target.model),
+                model=target.model,
+                streams=call.payload.streams,
+                headers=forwarded,
+            )
+
+        progress.target = targets[0]
+        answer: Answer | None = None
+        try:
+            answer = await self._caller.open(targets, compose)
+            progress.target, progress.attempts = answer.target, answer.attempts
+            await self._forward(answer, reply, progress, clock)
+        except NoAnswerError as error:
+            progress.target, progress.attempts = error.target, error.attempts
+            raise error.for_client() from None
+        except AttemptFailedError as failure:
+            raise to_error(failure, progress.target.upstream.name) from None
+        except asyncio.CancelledError:
+            progress.outcome = "client_gone"
+            raise
+        finally:
+            if answer is not None:
+                answer.response.close()
+
+    async def _forward(self, answer: Answer, reply: Reply, progress: Progress, clock: StepClock) -> None:
+        if answer.is_stream:
+            clock.lap(Step.PROVIDER)
+            await relay(answer, reply, progress.capture)
+            return
+        body = await read_json_body(answer, self._bounds.response_bytes)
+        clock.lap(Step.PROVIDER)
+        progress.capture.feed(body, is_stream=False)
+        await reply.json(200, body)
+
+
+def _session(headers: RequestHeaders, operation: Operation, reply: Reply) -> str | None:
+    """The session this call belongs to: the one named, else a new one; told back either way."""
+    if not operation.has_session:
+        return None
+    session_id = headers.session_id() or f"ses_{uuid7().hex}"
+    reply.add_headers({"X-IBEX-Session-ID": session_id})
+    return session_id

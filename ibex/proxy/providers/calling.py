@@ -1,0 +1,217 @@
+"""Gets an answer for a request: the targets of its route in order, each with its retries and breaker."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from ibex.errors import ErrorCode, IbexError
+from ibex.proxy.providers.base import (
+    BrokenAnswerError,
+    Provider,
+    ProviderRequest,
+    ProviderResponse,
+    UnreachableError,
+)
+from ibex.proxy.providers.breaker import CircuitBreaker
+from ibex.proxy.providers.failures import AttemptFailedError, from_answer, to_error
+from ibex.proxy.providers.retry import RetryPolicy
+from ibex.settings import TimeoutSettings
+
+_LARGEST_ERROR = 64 << 10
+_SSE_FIELDS = (b"data", b"event", b"id", b"retry", b":")
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A provider with what governs the calls to it."""
+
+    name: str
+    provider: Provider
+    timeouts: TimeoutSettings
+    retries: RetryPolicy
+    breaker: CircuitBreaker
+    secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place where a model can be had, under the name it has there."""
+
+    upstream: Upstream
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer whose first bytes have arrived. Whoever holds it closes `response`."""
+
+    target: Target
+    response: ProviderResponse
+    first: bytes
+    is_stream: bool
+    attempts: int
+
+
+@dataclass(slots=True, eq=False)
+class NoAnswerError(Exception):
+    """Every target was tried. `failure` is the last one's, None when its breaker was open."""
+
+    target: Target
+    failure: AttemptFailedError | None
+    attempts: int
+
+    def for_client(self) -> IbexError:
+        """What the client is told."""
+        name = self.target.upstream.name
+        if self.failure is not None:
+            return to_error(self.failure, name)
+        return IbexError(
+            ErrorCode.PROVIDER_UNAVAILABLE,
+            f"The provider `{name}` has kept failing and is left alone for a moment.",
+            headers={"Retry-After": str(max(1, round(self.target.upstream.breaker.wait())))},
+        )
+
+
+Compose = Callable[[Target], ProviderRequest]
+Observe = Callable[[str, str], None]
+
+
+class Caller:
+    """Calls providers.
+
+    Parameters
+    ----------
+    observe: told the provider's name and the outcome of every attempt.
+    """
+
+    def __init__(self, observe: Observe) -> None:
+        self._observe = observe
+
+    async def open(self, targets: Sequence[Target], compose: Compose) -> Answer:
+        """The first answer to be had; nothing of it has been forwarded yet. Raises `NoAnswerError`."""
+        attempts = 0
+        failure: AttemptFailedError | None = None
+        for target in targets:
+            request = compose(target)
+            retry = 0
+            while target.upstream.breaker.admit():
+                attempts += 1
+                try:
+                    return await self._attempt(target, request, attempts)
+                except AttemptFailedError as failed:
+                    failure = failed
+                if failure.blames_the_request:
+                    raise NoAnswerError(target, failure, attempts)
+                delay = target.upstream.retries.delay(retry, failure.retry_after)
+                if delay is None or not failure.is_retryable:
+                    break
+                retry += 1
+                await asyncio.sleep(delay)
+        raise NoAnswerError(target, failure, attempts)
+
+    async def _attempt(self, target: Target, request: ProviderRequest, attempts: int) -> Answer:
+        upstream = target.upstream
+        try:
+            answer = await _first_bytes(target, request, attempts)
+        except AttemptFailedError as failure:
+            self._observe(upstream.name, failure.kind)
+            if failure.blames_the_provider:
+                upstream.breaker.failed()
+            else:
+                upstream.breaker.succeeded()
+            raise
+        except BaseException:
+            upstream.breaker.abandoned()
+            raise
+        self._observe(upstream.name, "ok")
+        upstream.breaker.succeeded()
+        return answer
+
+
+async def _first_bytes(target: Target, request: ProviderRequest, attempts: int) -> Answer:
+    """Send, wait for the head and the first bytes, and check that they are what was asked for."""
+    response: ProviderResponse | None = None
+    try:
+        async with asyncio.timeout(target.upstream.timeouts.first_byte):
+            response = await target.upstream.provider.send(request)
+            if response.status != 200:
+                body = await _read_all(response, _LARGEST_ERROR)
+                raise from_answer(response.status, response.headers, body, target.upstream.secret)
+            first = await response.read_chunk()
+            is_stream = _is_stream(response.headers)
+            if is_stream:
+                first = await _first_line(response, first)
+        if not first or not _is_plausible(first, is_stream=is_stream):
+            raise AttemptFailedError("invalid")
+    except UnreachableError:
+        raise AttemptFailedError("unreachable") from None
+    except BrokenAnswerError:
+        _close(response)
+        raise AttemptFailedError("invalid") from None
+    except TimeoutError:
+        _close(response)
+        raise AttemptFailedError("timeout") from None
+    except BaseException:
+        _close(response)
+        raise
+    return Answer(target, response, first, is_stream, attempts)
+
+
+async def _first_line(response: ProviderResponse, first: bytes) -> bytes:
+    """More bytes until they hold something other than line ends, which say nothing about what follows."""
+    while first and not first.strip():
+        more = await response.read_chunk()
+        if not more:
+            return b""
+        first += more
+    return first
+
+
+async def _read_all(response: ProviderResponse, limit: int) -> bytes:
+    body = bytearray()
+    while len(body) < limit and (chunk := await response.read_chunk()):
+        body += chunk
+    return bytes(body)
+
+
+def _is_stream(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Type", "").startswith("text/event-stream")
+
+
+def _is_plausible(first: bytes, *, is_stream: bool) -> bool:
+    """Whether the bytes can be the beginning of an event stream (WHATWG HTML, 9.2) or of a JSON object."""
+    text = first.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not is_stream:
+        return text.startswith(b"{")
+    return any(text.startswith(field) or field.startswith(text) for field in _SSE_FIELDS)
+
+
+async def read_json_body(answer: Answer, limit: int) -> bytes:
+    """The whole of an answer that is not a stream. Raises `AttemptFailedError`."""
+    chunks, size = [answer.first], len(answer.first)
+    timeouts = answer.target.upstream.timeouts
+    try:
+        async with asyncio.timeout(timeouts.idle) as deadline:
+            while chunk := await answer.response.read_chunk():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    raise AttemptFailedError("invalid")
+                deadline.reschedule(asyncio.get_running_loop().time() + timeouts.idle)
+    except BrokenAnswerError:
+        raise AttemptFailedError("invalid") from None
+    except TimeoutError:
+        raise AttemptFailedError("timeout") from None
+    body = b"".join(chunks)
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise AttemptFailedError("invalid") from None
+    return body
+
+
+def _close(response: ProviderResponse | None) -> None:
+    if response is not None:
+        response.close()

@@ -1,0 +1,141 @@
+"""What can go wrong at a provider, and what the client is told of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import orjson
+
+from ibex.errors import ErrorCode, IbexError
+
+Kind = Literal["unreachable", "timeout", "invalid", "rate_limited", "refused_credentials", "error"]
+
+_RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_LONGEST_MESSAGE = 2_000
+# What keys look like at the common providers: whatever comes near that is not shown.
+_LOOKS_LIKE_A_KEY = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|key)[-_][A-Za-z0-9*_\-.]{6,}|Bearer\s+\S+", re.IGNORECASE
+)
+
+
+@dataclass(slots=True, eq=False)
+class AttemptFailedError(Exception):
+    """One attempt that came to nothing."""
+
+    kind: Kind
+    status: int | None = None
+    retry_after: float | None = None
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same request may do better a moment later. A timeout has used up its time already."""
+        if self.status is not None:
+            return self.status in _RETRYABLE_STATUSES
+        return self.kind in {"unreachable", "invalid"}
+
+    @property
+    def blames_the_request(self) -> bool:
+        """Whether any other provider would refuse the request as well."""
+        return self.kind == "error" and self.status is not None and 400 <= self.status < 500
+
+    @property
+    def blames_the_provider(self) -> bool:
+        """Whether the circuit breaker should hear of it."""
+        return self.kind in {"unreachable", "timeout", "invalid"} or (self.status or 0) >= 500
+
+
+def from_answer(
+    status: int, headers: Mapping[str, str], body: bytes, secret: str | None
+) -> AttemptFailedError:
+    """The failure that an answer with an error status is; `secret` is cut out of everything it says."""
+    kind: Kind = "error"
+    if status in {401, 403, 407}:
+        kind = "refused_credentials"
+    elif status == 429:
+        kind = "rate_limited"
+    elif status < 400:
+        kind = "invalid"
+    return AttemptFailedError(
+        kind, status, _retry_after(headers.get("Retry-After")), _error_object(body, secret)
+    )
+
+
+def to_error(failure: AttemptFailedError, provider: str) -> IbexError:
+    """What the client is told; status and message are the provider's own where they concern the request."""
+    headers = (
+        {"Retry-After": str(max(1, round(failure.retry_after)))} if failure.retry_after is not None else {}
+    )
+    if failure.kind == "unreachable":
+        return IbexError(
+            ErrorCode.PROVIDER_UNAVAILABLE,
+            f"The provider `{provider}` cannot be reached.",
+            headers=headers or {"Retry-After": "5"},
+        )
+    if failure.kind == "timeout":
+        return IbexError(ErrorCode.PROVIDER_TIMEOUT, f"The provider `{provider}` did not answer in time.")
+    if failure.kind == "invalid":
+        return IbexError(
+            ErrorCode.PROVIDER_INVALID_RESPONSE,
+            f"The provider `{provider}` gave an answer that is not of its interface.",
+        )
+    if failure.kind == "refused_credentials":
+        return IbexError(
+            ErrorCode.PROVIDER_UNAVAILABLE,
+            f"The provider `{provider}` refuses this installation's credentials. Tell whoever operates it.",
+        )
+    if failure.kind == "rate_limited":
+        return IbexError(
+            ErrorCode.PROVIDER_RATE_LIMITED,
+            f"The provider `{provider}` limits this installation.",
+            headers=headers,
+            upstream=failure.error,
+        )
+    return IbexError(
+        ErrorCode.PROVIDER_ERROR,
+        f"The provider `{provider}` answered with status {failure.status}.",
+        headers=headers,
+        upstream=failure.error,
+        upstream_status=failure.status,
+    )
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds, from either form of RFC 9110, section 10.2.3."""
+    if text is None:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _error_object(body: bytes, secret: str | None) -> Mapping[str, Any] | None:
+    """The provider's error object with its texts made safe; None when the body is not of that form."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    error = parsed.get("error") if isinstance(parsed, dict) else None
+    if isinstance(error, str):
+        error = {"message": error}
+    if not isinstance(error, dict):
+        return None
+    return {
+        name: _without_secrets(value, secret) if isinstance(value, str) else value
+        for name, value in error.items()
+        if name in {"message", "type", "param", "code"} and isinstance(value, str | int)
+    }
+
+
+def _without_secrets(text: str, secret: str | None) -> str:
+    if secret:
+        text = text.replace(secret, "[redacted]")
+    return _LOOKS_LIKE_A_KEY.sub("[redacted]", text)[:_LONGEST_MESSAGE]

@@ -1,0 +1,5 @@
+"""The built-in provider: answers in OpenAI's shapes, in process, without a key, the same every time."""
+
+from ibex.proxy.providers.mock.provider import MockProvider
+
+__all__ = ["MockProvider"]

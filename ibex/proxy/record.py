@@ -1,0 +1,138 @@
+"""What remains of a request once it is answered. Nothing here is waited for by anybody."""
+
+import asyncio
+from uuid import UUID
+
+from ibex.proxy.call import Call, Operation, Progress, turn_of
+from ibex.proxy.capture import Summary
+from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
+from ibex.proxy.reply import Reply
+from ibex.proxy.turns import TurnLog
+from ibex.telemetry import AccessLog, Instruments, StepClock, Trace, Tracing
+
+CLIENT_GONE_STATUS = 499
+
+
+class Recorder:
+    """Writes the turn, the metrics, the line in the log and the span of each request."""
+
+    def __init__(
+        self,
+        *,
+        turns: TurnLog,
+        idempotency: IdempotencyKeys,
+        instruments: Instruments,
+        access_log: AccessLog,
+        tracing: Tracing,
+    ) -> None:
+        self._turns = turns
+        self._idempotency = idempotency
+        self._instruments = instruments
+        self._access_log = access_log
+        self._tracing = tracing
+        self._background: set[asyncio.Task[None]] = set()
+
+    def record(
+        self,
+        operation: Operation,
+        request_id: UUID,
+        trace: Trace,
+        call: Call | None,
+        progress: Progress,
+        reply: Reply,
+        clock: StepClock,
+    ) -> None:
+        status = reply.status or CLIENT_GONE_STATUS
+        summary = progress.capture.summary()
+        if call is not None:
+            if call.session_id is not None:
+                self._turns.add(turn_of(call, progress, summary, reply, clock, status))
+            if call.reservation is not None:
+                self._settle(call.reservation, progress, reply)
+        self._measure(operation, progress, summary, reply, clock, status)
+        self._log(operation, request_id, trace, call, progress, summary, reply, clock, status)
+        self._tracing.record(
+            operation.name,
+            clock,
+            trace,
+            {
+                "http.response.status_code": status,
+                "ibex.request_id": str(request_id),
+                "ibex.outcome": progress.outcome,
+            },
+        )
+
+    async def close(self) -> None:
+        """Wait for what was started in the background."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=1.0)
+
+    def _settle(self, reservation: Reservation, progress: Progress, reply: Reply) -> None:
+        """Keep a complete answer for a repeated request, or free the key."""
+        body = progress.capture.body() if progress.outcome == "ok" else None
+        if body is None:
+            work = self._idempotency.give_back(reservation)
+        else:
+            work = self._idempotency.keep(reservation, StoredAnswer(reply.content_type, body))
+        task = asyncio.create_task(work, name="idempotency")
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _measure(
+        self,
+        operation: Operation,
+        progress: Progress,
+        summary: Summary,
+        reply: Reply,
+        clock: StepClock,
+        status: int,
+    ) -> None:
+        instruments = self._instruments
+        instruments.count_request(operation.name, status)
+        instruments.request_seconds.observe(operation.name, seconds=clock.elapsed())
+        for step, begin, end in clock.laps:
+            instruments.step_seconds.observe(step, seconds=end - begin)
+        if reply.has_started:
+            instruments.overhead_seconds.observe(seconds=reply.overhead)
+        if progress.outcome == "client_gone":
+            instruments.clients_gone.add()
+        if progress.target is not None:
+            provider, usage = progress.target.upstream.name, summary.usage
+            instruments.tokens.add(provider, "input", amount=usage.input or 0)
+            instruments.tokens.add(provider, "cached", amount=usage.cached or 0)
+            instruments.tokens.add(provider, "output", amount=usage.output or 0)
+
+    def _log(
+        self,
+        operation: Operation,
+        request_id: UUID,
+        trace: Trace,
+        call: Call | None,
+        progress: Progress,
+        summary: Summary,
+        reply: Reply,
+        clock: StepClock,
+        status: int,
+    ) -> None:
+        self._access_log.add(
+            {
+                "time_ns": clock.started_ns,
+                "request_id": request_id,
+                "trace_id": trace.trace_id,
+                "operation": operation.name,
+                "status": status,
+                "outcome": progress.outcome,
+                "error_code": progress.error_code,
+                "ms": round(clock.elapsed() * 1e3, 3),
+                "overhead_ms": round(reply.overhead * 1e3, 3),
+                "bytes": reply.size,
+                "org_id": call.principal.org_id if call else None,
+                "agent_id": call.principal.agent_id if call else None,
+                "token_id": call.principal.token_id if call else None,
+                "session_id": call.session_id if call else None,
+                "provider": progress.target.upstream.name if progress.target else None,
+                "attempts": progress.attempts,
+                "input_tokens": summary.usage.input,
+                "output_tokens": summary.usage.output,
+            }
+        )

@@ -1,0 +1,84 @@
+"""Forwards a stream as it arrives."""
+
+import asyncio
+
+from ibex.errors import ErrorCode, IbexError
+from ibex.proxy.capture import Capture
+from ibex.proxy.providers.base import BrokenAnswerError
+from ibex.proxy.providers.calling import Answer
+from ibex.proxy.reply import Reply
+from ibex.proxy.request import ClientGoneError
+
+_LONGEST_HELD = 256 << 10
+_RESCHEDULE_EVERY = 0.5
+
+
+class WholeLines:
+    """Passes bytes on up to the last line end and holds the beginning of the next line back.
+
+    Half a line is of no use to a client, but were it sent and the provider then broke off, no error could
+    be told any more: it would be read as the rest of that line.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        if self._held:
+            chunk = self._held + chunk
+            self._held = b""
+        if chunk.endswith(b"\n"):
+            return chunk
+        end = chunk.rfind(b"\n") + 1
+        if len(chunk) - end > _LONGEST_HELD:
+            return chunk
+        self._held = chunk[end:]
+        return chunk[:end]
+
+    def rest(self) -> bytes:
+        """What is held, once the stream has ended well."""
+        return self._held
+
+
+async def relay(answer: Answer, reply: Reply, capture: Capture) -> None:
+    """Forward every chunk until the provider ends.
+
+    Raises PROVIDER_ERROR or PROVIDER_TIMEOUT when the provider breaks off or falls silent, and
+    `ClientGoneError` when the client has not taken anything for as long as a provider may be silent.
+    """
+    lines = WholeLines()
+    loop = asyncio.get_running_loop()
+    idle = answer.target.upstream.timeouts.idle
+    content_type = answer.response.headers.get("Content-Type", "text/event-stream")
+    await reply.start(200, content_type.encode("latin-1"))
+    chunk, is_writing = answer.first, False
+    try:
+        async with asyncio.timeout(idle) as deadline:
+            rescheduled = loop.time()
+            while chunk:
+                capture.feed(chunk, is_stream=True)
+                if whole := lines.feed(chunk):
+                    is_writing = True
+                    await reply.write(whole)
+                    is_writing = False
+                now = loop.time()
+                if now - rescheduled > _RESCHEDULE_EVERY:
+                    rescheduled = now
+                    deadline.reschedule(now + idle)
+                chunk = await answer.response.read_chunk()
+        if not capture.has_ended_well():
+            raise BrokenAnswerError
+    except BrokenAnswerError:
+        raise IbexError(
+            ErrorCode.PROVIDER_ERROR, f"The provider `{answer.target.upstream.name}` broke off its answer."
+        ) from None
+    except TimeoutError:
+        if is_writing:
+            raise ClientGoneError from None
+        raise IbexError(
+            ErrorCode.PROVIDER_TIMEOUT,
+            f"The provider `{answer.target.upstream.name}` fell silent for {idle:g} s.",
+        ) from None
+    await reply.finish(lines.rest())

@@ -1,0 +1,141 @@
+"""What can be configured: names, types, bounds and defaults."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TimeoutSettings(Section):
+    """Seconds a provider may take: to accept a connection, to begin its answer, between two chunks of it."""
+
+    connect: Seconds = 5.0
+    first_byte: Seconds = 120.0
+    idle: Seconds = 60.0
+
+
+class RetrySettings(Section):
+    """Retries before the first byte: how many, and the backoff's first and longest wait in seconds."""
+
+    attempts: Annotated[int, Field(ge=0, le=10)] = 2
+    backoff: Seconds = 0.25
+    longest_wait: Seconds = 8.0
+
+
+class ProviderSettings(Section):
+    """One provider: how to reach it and which models it serves (exact names or `*` patterns)."""
+
+    kind: Literal["openai", "mock"] = "openai"
+    base_url: str = "https://api.openai.com/v1"
+    api_key: SecretStr | None = None
+    api_key_env: str | None = None
+    models: tuple[str, ...] = ("*",)
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    timeouts: TimeoutSettings = TimeoutSettings()
+    retries: RetrySettings = RetrySettings()
+    connections: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an http:// or https:// address")
+        if parts.username or parts.password:
+            raise ValueError("must not carry credentials; use `api_key` or `api_key_env`")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Self:
+        if self.api_key is not None and self.api_key_env is not None:
+            raise ValueError("`api_key` and `api_key_env` exclude each other")
+        return self
+
+
+class LimitSettings(Section):
+    """Requests per minute, for each token, agent and organization."""
+
+    token_rpm: PerMinute = 600
+    agent_rpm: PerMinute = 1_200
+    organization_rpm: PerMinute = 6_000
+
+
+class Settings(Section):
+    """Everything that can be configured. Defaults start a complete service on this machine."""
+
+    data_dir: Path = Path(".ibex")
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    public_url: str | None = None
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    jobs: Annotated[int, Field(ge=0, le=64)] = 1
+    postgres_dsn: SecretStr | None = None
+    postgres_migration_dsn: SecretStr | None = None
+    postgres_connections: Annotated[int, Field(ge=1, le=1_000)] = 10
+    redis_url: SecretStr | None = None
+    redis_timeout_seconds: Seconds = 0.05
+    token_pepper: SecretStr | None = None
+    token_cache_seconds: Annotated[float, Field(ge=0, le=30)] = 30.0
+    auth_timeout_seconds: Seconds = 0.05
+    body_limit_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 1 << 20
+    body_timeout_seconds: Seconds = 30.0
+    header_limit_bytes: Annotated[int, Field(ge=4_096, le=1 << 20)] = 32 << 10
+    message_limit: Annotated[int, Field(ge=1, le=1_000_000)] = 2_048
+    response_limit_bytes: Annotated[int, Field(ge=1_024, le=1 << 32)] = 64 << 20
+    session_idle_minutes: Annotated[int, Field(ge=1, le=525_600)] = 60
+    turn_buffer: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
+    idempotency_hours: Annotated[int, Field(ge=1, le=720)] = 24
+    idempotency_limit_bytes: Annotated[int, Field(ge=1_024, le=64 << 20)] = 1 << 20
+    shutdown_seconds: Seconds = 30.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    access_log: bool = True
+    otlp_endpoint: str | None = None
+    limits: LimitSettings = LimitSettings()
+    providers: Mapping[Name, ProviderSettings] = Field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @field_validator("aliases", mode="before")
+    @classmethod
+    def _one_target_is_a_list_of_one(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: (target,) if isinstance(target, str) else target for name, target in value.items()}
+
+    @field_validator("public_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
+
+    @model_validator(mode="after")
+    def _aliases_have_targets(self) -> Self:
+        for name, targets in self.aliases.items():
+            if not targets:
+                raise ValueError(f"alias `{name}` names no model")
+        return self
+
+    @property
+    def url(self) -> str:
+        """The base of every address that is shown to people."""
+        return self.public_url or f"http://{_printable_host(self.host)}:{self.port}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether any bundled server must be started."""
+        return self.postgres_dsn is None or self.redis_url is None
+
+
+def _printable_host(host: str) -> str:
+    if host in {"0.0.0.0", "::"}:  # noqa: S104
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

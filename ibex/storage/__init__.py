@@ -1,0 +1,14 @@
+"""Where data is kept: Postgres and Redis."""
+
+from ibex.storage.postgres import Connection, DatabaseUnavailableError, Postgres
+from ibex.storage.redis import Redis, connect, connect_single, organization_key
+
+__all__ = [
+    "Connection",
+    "DatabaseUnavailableError",
+    "Postgres",
+    "Redis",
+    "connect",
+    "connect_single",
+    "organization_key",
+]

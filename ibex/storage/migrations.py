@@ -1,0 +1,87 @@
+"""Applies the numbered migrations, once, however many replicas start together."""
+
+from pathlib import Path
+
+import psycopg
+
+import ibex
+
+# Any constant does, as long as every replica uses the same.
+_LOCK = 0x1BE0_0001
+
+
+class MigrationError(Exception):
+    """The schema cannot be brought up to date; the message says why and what to do."""
+
+
+def directory() -> Path:
+    """Where the migrations are: inside an installed package, beside it in a source checkout."""
+    package = Path(ibex.__file__).parent
+    installed = package / "_migrations" / "postgres"
+    return installed if installed.is_dir() else package.parent / "migrations" / "postgres"
+
+
+def latest() -> str:
+    """The newest revision this code knows."""
+    return max(file.name.split("_", 1)[0] for file in directory().glob("[0-9]*.py"))
+
+
+def current(dsn: str) -> str | None:
+    """The revision of a database, None when it has none yet. Raises `MigrationError`."""
+    try:
+        with psycopg.connect(dsn, connect_timeout=5) as connection:
+            exists = connection.execute("SELECT to_regclass('ibex.alembic_version')").fetchone()
+            if exists is None or exists[0] is None:
+                return None
+            row = connection.execute("SELECT version_num FROM ibex.alembic_version").fetchone()
+            return str(row[0]) if row else None
+    except psycopg.Error as error:
+        raise MigrationError(f"The database cannot be read: {_first_line(error)}.") from error
+
+
+def migrate(dsn: str) -> tuple[str | None, str]:
+    """Bring a database to the newest revision and return the revisions before and after.
+
+    The role in `dsn` owns the schema afterwards. Replicas that start together wait for one another
+    at an advisory lock, which the server frees when its holder dies. Raises `MigrationError`.
+    """
+    before = current(dsn)
+    newest = latest()
+    if before is not None and before > newest:
+        raise MigrationError(
+            f"The database is at revision {before}, newer than this version of IBEX ({newest}) knows. "
+            "Install the newer version."
+        )
+    if before != newest:
+        _upgrade(dsn)
+    return before, newest
+
+
+def _upgrade(dsn: str) -> None:
+    # Imported here because a start without pending migrations, the usual one, does not need it.
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine, exc, pool
+
+    config = Config()
+    config.set_main_option("script_location", str(directory().parent))
+    config.set_main_option("version_locations", str(directory()))
+    config.set_main_option("path_separator", "newline")
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=pool.NullPool
+    )
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+            connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS ibex")
+            connection.commit()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "heads")
+    except exc.DBAPIError as error:
+        raise MigrationError(f"The schema cannot be migrated: {_first_line(error.orig or error)}.") from error
+    finally:
+        engine.dispose()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,56 @@
+"""The Redis client: one server or a cluster, chosen by the URL."""
+
+from typing import TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+from redis.asyncio import Redis as SingleRedis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+Redis: TypeAlias = "SingleRedis | RedisCluster"
+
+CLUSTER_SUFFIX = "+cluster"
+
+
+def connect(url: str, *, timeout: float, connections: int = 64) -> Redis:
+    """A client that has not connected yet.
+
+    Parameters
+    ----------
+    url: `redis://`, `rediss://` or `unix://`; with `+cluster` after the scheme, a cluster.
+    timeout: seconds to connect, and for each command; a caller on the request path cannot wait longer.
+    connections: most connections this process holds.
+    """
+    parts = urlsplit(url)
+    if parts.scheme.endswith(CLUSTER_SUFFIX):
+        plain = urlunsplit(parts._replace(scheme=parts.scheme.removesuffix(CLUSTER_SUFFIX)))
+        return RedisCluster.from_url(
+            plain, socket_timeout=timeout, socket_connect_timeout=timeout, max_connections=connections
+        )
+    return SingleRedis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        max_connections=connections,
+        retry=Retry(NoBackoff(), 0),
+        client_name="ibex",
+    )
+
+
+def connect_single(url: str, *, timeout: float) -> SingleRedis:
+    """A client of one server, for what a cluster does not need: pub/sub reaches all of its nodes from any."""
+    parts = urlsplit(url)
+    plain = urlunsplit(parts._replace(scheme=parts.scheme.removesuffix(CLUSTER_SUFFIX)))
+    return SingleRedis.from_url(
+        plain,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+        client_name="ibex",
+    )
+
+
+def organization_key(org_id: object, *parts: object) -> str:
+    """A key of one organization; the braces keep all of them on one cluster slot."""
+    return ":".join(("ibex", f"{{{org_id}}}", *(str(part) for part in parts)))

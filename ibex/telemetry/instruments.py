@@ -1,0 +1,75 @@
+"""The series that IBEX exports."""
+
+from collections.abc import Iterable
+
+from ibex.telemetry.metrics import Metrics
+from ibex.telemetry.steps import Step
+
+OPERATIONS = ("chat_completions", "embeddings", "models", "other")
+STATUSES = tuple(
+    str(status)
+    for status in (
+        200,
+        400,
+        401,
+        403,
+        404,
+        405,
+        408,
+        409,
+        413,
+        415,
+        422,
+        429,
+        431,
+        499,
+        500,
+        501,
+        502,
+        503,
+        504,
+    )
+)
+OTHER_STATUS = "other"
+ATTEMPT_OUTCOMES = ("ok", "error", "invalid", "rate_limited", "refused_credentials", "timeout", "unreachable")
+
+
+class Instruments:
+    """Every metric, declared in one place. Labels come from fixed sets and from the settings only."""
+
+    def __init__(self, providers: Iterable[str], processes: int = 1) -> None:
+        names = tuple(providers)
+        self.metrics = metrics = Metrics(processes)
+        self.requests = metrics.counter(
+            "ibex_requests", "Answered requests.", operation=OPERATIONS, status=(*STATUSES, OTHER_STATUS)
+        )
+        self.request_seconds = metrics.histogram(
+            "ibex_request_seconds", "From arrival to the last byte.", operation=OPERATIONS
+        )
+        self.overhead_seconds = metrics.histogram(
+            "ibex_overhead_seconds", "From arrival to the first byte, without the provider's share."
+        )
+        self.step_seconds = metrics.histogram("ibex_step_seconds", "Time in each step.", step=tuple(Step))
+        self.in_flight = metrics.gauge("ibex_requests_in_flight", "Requests being answered.")
+        self.clients_gone = metrics.counter("ibex_clients_gone", "Clients that left before the end.")
+        self.attempts = metrics.counter(
+            "ibex_provider_attempts", "Calls to providers.", provider=names, outcome=ATTEMPT_OUTCOMES
+        )
+        self.tokens = metrics.counter(
+            "ibex_tokens", "Tokens used.", provider=names, direction=("input", "cached", "output")
+        )
+        self.breaker_open = metrics.gauge("ibex_provider_breaker_open", "1 while open.", provider=names)
+        self.judged_locally = metrics.counter(
+            "ibex_limits_judged_locally", "Requests counted without Redis, under a conservative share."
+        )
+        self.auth_refusals = metrics.counter("ibex_auth_refusals", "Requests refused for who they come from.")
+        self.rows_waiting = metrics.gauge(
+            "ibex_rows_waiting", "Rows not yet written.", kind=("turn", "audit")
+        )
+        self.rows_dropped = metrics.counter("ibex_rows_dropped", "Rows lost.", kind=("turn", "audit"))
+        self.processes = metrics.gauge("ibex_web_processes", "Web processes that serve.")
+        metrics.allocate()
+
+    def count_request(self, operation: str, status: int) -> None:
+        text = str(status)
+        self.requests.add(operation, text if text in STATUSES else OTHER_STATUS)

@@ -1,0 +1,90 @@
+"""JSON lines on standard output, without content and without secrets."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+# Messages of these speak of hosts, ports and files; those of other exceptions may quote what was sent.
+_SAFE_TO_QUOTE = (OSError,)
+_SAFE_NAMES = frozenset({"OperationalError", "ConnectionError", "PoolTimeout"})
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record: time, level, logger, message, and for an exception its type and frames."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "pid": record.process,
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = _describe(record.exc_info[1])
+        return orjson.dumps(line, default=str).decode()
+
+
+def configure(level: str) -> None:
+    """Send the records of every logger to standard output as JSON lines."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("psycopg.pool", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+class AccessLog:
+    """One line per request, written in blocks so that a request does not pay for a system call.
+
+    Parameters
+    ----------
+    enabled: whether lines are kept at all.
+    """
+
+    _BLOCK = 32 << 10
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._pid = os.getpid()
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def add(self, fields: Mapping[str, Any]) -> None:
+        if not self._enabled:
+            return
+        line = orjson.dumps(
+            {"logger": "ibex.access", "pid": self._pid, **fields}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= self._BLOCK:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._lines:
+            block, self._lines, self._size = b"".join(self._lines), [], 0
+            sys.stdout.flush()
+            sys.stdout.buffer.write(block)
+            sys.stdout.buffer.flush()
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "type": f"{type(error).__module__}.{type(error).__qualname__}",
+        "frames": [
+            f"{frame.filename}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ],
+    }
+    if isinstance(error, _SAFE_TO_QUOTE) or type(error).__name__ in _SAFE_NAMES:
+        described["message"] = (str(error).splitlines() or [""])[0]
+    if error.__cause__ is not None:
+        described["cause"] = _describe(error.__cause__)
+    return described

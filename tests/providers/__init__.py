@@ -1,0 +1,1 @@
+"""A stub LLM provider whose answers, good and bad, a test chooses."""
