@@ -23,7 +23,7 @@ def ibex() -> Gateway:
 
 
 def _command(place: Place) -> Sequence[str]:
-    serve = [sys.executable, "-m", "ibex", "serve", "--workers", "1", "--jobs", "0"]
+    serve = [sys.executable, "-m", "ibex", "serve", "--workers", "1"]
     return [*serve, "--data-dir", str(place.directory / "data"), "--port", str(place.port)]
 
 
@@ -31,6 +31,7 @@ def _environment(place: Place) -> Mapping[str, str]:
     return {
         "OPENAI_API_KEY": "sk-upstream",
         "OPENAI_BASE_URL": place.upstream,
+        "IBEX_JOBS": "0",
         "IBEX_LIMITS_TOKEN_RPM": OUT_OF_REACH,
         "IBEX_LIMITS_AGENT_RPM": OUT_OF_REACH,
         "IBEX_LIMITS_ORGANIZATION_RPM": OUT_OF_REACH,

@@ -8,7 +8,7 @@ import uvloop
 
 from benchmarks.gateways import Running
 from benchmarks.load import Load, Result, Target, run
-from benchmarks.machine import busy_seconds
+from benchmarks.usage import Bench, cost, usage
 
 CONNECTIONS = (1, 16, 64)
 STREAM_CONNECTIONS = (1, 16)
@@ -30,6 +30,7 @@ class Meter:
 
     target: Target
     seconds: float
+    bench: Bench
     gateway: Running | None
     say: Callable[[str], None]
 
@@ -50,11 +51,11 @@ class Meter:
             numbers |= {"memory.own": own / MEBIBYTE, "memory.tree": tree / MEBIBYTE}
             numbers["start.warm"] = self.gateway.start_seconds
         wrong = sum(value for key, value in numbers.items() if key.endswith(".errors"))
-        others = max((value for key, value in numbers.items() if key.endswith(".others")), default=0.0)
+        others = max(value for key, value in numbers.items() if key.endswith(".others"))
         return numbers | {"errors": wrong, "others": others}
 
     def _measure(self, name: str, load: Load) -> Numbers:
-        before = _usage(self.gateway)
+        before = usage(self.bench, self.gateway)
         result = self._run(load)
         self.say(f"{name}: {result.per_second}/s, p50 {result.p50} ms, p99 {result.p99} ms")
         numbers = {
@@ -66,9 +67,12 @@ class Meter:
         }
         if load.stream:
             numbers |= {"first_p50": result.first_p50, "first_p99": result.first_p99}
+        time.sleep(SETTLE)
+        spent = cost(before, usage(self.bench, self.gateway))
+        numbers["others"] = spent.others_percent
         if self.gateway is not None:
-            time.sleep(SETTLE)
-            numbers |= _cost(before, _usage(self.gateway), result.count)
+            own, companions = spent.own / result.count * 1e6, spent.companions / result.count * 1e6
+            numbers |= {"cpu": own + companions, "cpu_own": own, "cpu_companions": companions}
         return {f"{name}.{key}": value for key, value in numbers.items()}
 
     def _run(self, load: Load) -> Result:
@@ -78,34 +82,6 @@ class Meter:
         if result.count == 0:
             raise LoadFailedError(f"{self.target.url}: {result.error_sample}")
         return result
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Seconds so far: the clock's, of CPU of the gateway and its companions, of anyone's on its core."""
-
-    clock: float
-    own: float
-    companions: float
-    core: float
-
-
-def _usage(gateway: Running | None) -> Usage:
-    if gateway is None:
-        return Usage(0.0, 0.0, 0.0, 0.0)
-    own, companions = gateway.cpu()
-    return Usage(time.perf_counter(), own, companions, busy_seconds(gateway.core))
-
-
-def _cost(before: Usage, after: Usage, count: int) -> Numbers:
-    own, companions = after.own - before.own, after.companions - before.companions
-    others = after.core - before.core - own - companions
-    return {
-        "cpu": (own + companions) / count * 1e6,
-        "cpu_own": own / count * 1e6,
-        "cpu_companions": companions / count * 1e6,
-        "others": max(0.0, others) / (after.clock - before.clock) * 100,
-    }
 
 
 def add_overhead(numbers: Numbers, direct: Numbers) -> Numbers:

@@ -25,6 +25,7 @@ from benchmarks.ibex_gateway import ibex
 from benchmarks.litellm_gateway import litellm
 from benchmarks.load import Target
 from benchmarks.measurements import Meter, Numbers, add_overhead
+from benchmarks.usage import Bench
 
 STUB = Path(__file__).parent / "stub_provider.py"
 DIRECT = "direct"
@@ -44,7 +45,9 @@ class Options:
 def main() -> None:
     """The command line."""
     options = parse()
-    # SIGTERM ends like Ctrl-C, which unwinds out of an event loop too, so that no gateway is orphaned.
+    # SIGTERM ends like Ctrl-C, which unwinds out of an event loop too, so that no gateway is orphaned. A
+    # shell starts background jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     gateways: list[Gateway] = []
     if not options.skip_ibex:
@@ -77,7 +80,8 @@ def compare(gateways: Sequence[Gateway], options: Options, directory: Path) -> d
     if cores.are_shared:
         say("one core only: the load generator takes time away from the gateway")
     rounds: dict[str, list[Numbers]] = {name: [] for name in (DIRECT, *(each.name for each in gateways))}
-    with machine.pinned(cores.load), stub() as upstream:
+    with machine.pinned(cores.load), stub() as (upstream, stub_pid):
+        bench = Bench(cores.load, stub_pid)
         cold = {
             gateway.name: first_start(gateway, Place(free_port(), upstream, directory / gateway.name), cores)
             for gateway in gateways
@@ -85,13 +89,13 @@ def compare(gateways: Sequence[Gateway], options: Options, directory: Path) -> d
         for number in range(1, options.rounds + 1):
             heading = f"round {number} of {options.rounds}, "
             target = Target(f"{upstream}/chat/completions")
-            direct = Meter(target, options.seconds, None, prefixed(heading + DIRECT)).round()
+            direct = Meter(target, options.seconds, bench, None, prefixed(heading + DIRECT)).round()
             rounds[DIRECT].append(direct)
             for gateway in gateways:
                 place = Place(free_port(), upstream, directory / gateway.name)
                 with running(gateway, place, cores.gateway) as gate:
                     target = Target(gate.url, gate.headers)
-                    meter = Meter(target, options.seconds, gate, prefixed(heading + gateway.name))
+                    meter = Meter(target, options.seconds, bench, gate, prefixed(heading + gateway.name))
                     numbers = add_overhead(meter.round(), direct)
                 rounds[gateway.name].append(numbers | {"start.cold": cold[gateway.name]})
     return rounds
@@ -105,13 +109,13 @@ def first_start(gateway: Gateway, place: Place, cores: machine.Cores) -> float:
 
 
 @contextmanager
-def stub() -> Iterator[str]:
-    """The stub provider's base URL while it runs, on the core of whoever starts it."""
+def stub() -> Iterator[tuple[str, int]]:
+    """The stub provider's base URL and pid while it runs, on the core of whoever starts it."""
     port = free_port()
     process = subprocess.Popen([sys.executable, str(STUB), "--port", str(port)])
     try:
         wait_until_it_listens(port)
-        yield f"http://127.0.0.1:{port}/v1"
+        yield f"http://127.0.0.1:{port}/v1", process.pid
     finally:
         process.terminate()
         process.wait()

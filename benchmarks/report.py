@@ -40,7 +40,7 @@ ROWS = (
     Row("later start, s", "start.warm", 2, min),
     Row("memory of the gateway process (RSS), MiB", "memory.own", 0, min),
     Row("memory of all its processes (PSS), MiB", "memory.tree", 0, min),
-    Row("most of its core taken by others, %", "others", 0, min),
+    Row("a core taken by others, at most, %", "others", 0, min),
     Row("wrong answers", "errors", 0, min),
 )
 

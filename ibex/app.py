@@ -24,12 +24,15 @@ from ibex.proxy import (
 )
 from ibex.proxy import endpoints as proxy_endpoints
 from ibex.settings import Settings
-from ibex.storage import Postgres, Redis, connect, connect_single
+from ibex.storage import DatabaseUnavailableError, Postgres, Redis, connect, connect_single
 from ibex.telemetry import AccessLog, Instruments, tracing
 from ibex.telemetry import endpoints as telemetry_endpoints
 from ibex.telemetry.endpoints import Dependency
 
 _FLUSH_EVERY = 0.25
+# Each command on the request path has a deadline of its own; this only frees a connection that hangs.
+_REDIS_PATIENCE = 2.0
+_WARM_UP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Connections:
 def build(settings: Settings, connections: Connections, instruments: Instruments) -> Edge:
     """The web application of one process. Nothing connects before the server's start-up."""
     postgres = Postgres(connections.postgres_dsn, connections=settings.postgres_connections)
-    redis = connect(connections.redis_url, timeout=settings.redis_timeout_seconds)
-    listener = connect_single(connections.redis_url, timeout=2.0)
+    redis = connect(connections.redis_url, timeout=_REDIS_PATIENCE)
+    listener = connect_single(connections.redis_url, timeout=_REDIS_PATIENCE)
     access_log = AccessLog(enabled=settings.access_log)
     spans = tracing(settings.otlp_endpoint)
 
@@ -107,6 +110,10 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
 
     async def startup() -> None:
         await postgres.open()
+        # The first request should not pay for the first connection; without a database IBEX starts anyway.
+        with suppress(DatabaseUnavailableError, TimeoutError):
+            async with asyncio.timeout(_WARM_UP):
+                await postgres.ping()
         for part in (audit, turns, feed, limiter, flusher):
             part.start()
         instruments.processes.add()

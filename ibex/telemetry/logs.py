@@ -14,6 +14,9 @@ import orjson
 _SAFE_TO_QUOTE = (OSError,)
 _SAFE_NAMES = frozenset({"OperationalError", "ConnectionError", "PoolTimeout"})
 
+# What these report below this level is about their own workings.
+_LIBRARIES = {"alembic": logging.WARNING, "uvicorn": logging.WARNING, "psycopg.pool": logging.ERROR}
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object per record: time, level, logger, message, and for an exception its type and frames."""
@@ -36,8 +39,8 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("psycopg.pool", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    for library, least in _LIBRARIES.items():
+        logging.getLogger(library).setLevel(least)
 
 
 class AccessLog:

@@ -9,6 +9,7 @@ from importlib import resources
 from uuid import UUID
 
 from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ibex.auth.limits.local import LocalLimiter
 from ibex.auth.limits.verdict import RateLimit, Verdict
@@ -21,6 +22,7 @@ _LARGEST_BATCH = 256
 _PRESENCE_KEY = "ibex:processes"
 _PRESENCE_EVERY = 1.0
 _PRESENT_FOR = 5.0
+_PRESENCE_PATIENCE = 1.0
 
 _Waiting = tuple[Sequence[RateLimit], "asyncio.Future[Verdict]"]
 
@@ -50,6 +52,7 @@ class RateLimiter:
         self._sha = ""
         self._processes = 1
         self._is_away = False
+        self._was_late = False
         self._told: set[UUID] = set()
         self._presence: asyncio.Task[None] | None = None
 
@@ -91,8 +94,12 @@ class RateLimiter:
             batch, self._waiting[org_id] = waiting[:_LARGEST_BATCH], waiting[_LARGEST_BATCH:]
             try:
                 verdicts = await self._ask(org_id, [limits for limits, _ in batch])
+                self._was_late = False
             except (RedisError, OSError, TimeoutError) as error:
-                self._leave(error)
+                # One late answer may be a hiccup; this batch is judged here, the next one asks again.
+                if self._was_late or not isinstance(error, TimeoutError | RedisTimeoutError):
+                    self._leave(error)
+                self._was_late = True
                 verdicts = [self._check_locally(org_id, limits) for limits, _ in batch]
             for (_, future), verdict in zip(batch, verdicts, strict=True):
                 if not future.done():
@@ -117,8 +124,13 @@ class RateLimiter:
         if self._sha:
             with suppress(NoScriptError):
                 return await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
-        self._sha = await self._redis.script_load(_SCRIPT)
+        self._sha = ""
+        await self._load_script()
         return await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
+
+    async def _load_script(self) -> None:
+        if not self._sha:
+            self._sha = await self._redis.script_load(_SCRIPT)
 
     def _check_locally(self, org_id: UUID, limits: Sequence[RateLimit]) -> Verdict:
         if org_id not in self._told:
@@ -146,13 +158,14 @@ class RateLimiter:
         """Tell the others of this process, count them, and notice when Redis goes and comes."""
         while True:
             try:
-                async with asyncio.timeout(max(self._timeout, 1.0)):
+                async with asyncio.timeout(_PRESENCE_PATIENCE):
                     now = time.time()
                     async with self._redis.pipeline(transaction=False) as pipeline:
                         pipeline.zadd(_PRESENCE_KEY, {self._process_id: now})
                         pipeline.zremrangebyscore(_PRESENCE_KEY, "-inf", now - _PRESENT_FOR)
                         pipeline.zcard(_PRESENCE_KEY)
                         replies = await pipeline.execute()
+                    await self._load_script()
                 self._processes = max(1, int(replies[-1]))
                 self._return()
             except (RedisError, OSError, TimeoutError) as error:

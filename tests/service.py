@@ -1,0 +1,113 @@
+"""The web application, served by the real server on the test's own loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+import httpx2
+import uvicorn
+from openai import AsyncOpenAI
+
+from ibex.app import Connections, build
+from ibex.http import Edge
+from ibex.serving.protocol import bounded_protocol
+from ibex.settings import load
+from ibex.telemetry import Instruments
+from tests.operator import PEPPER, Operator
+from tests.providers.stub import StubProvider
+
+API_KEY = "sk-upstream-secret-0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: where it is, who may call it, and what it has counted."""
+
+    url: str
+    port: int
+    org_id: UUID
+    token: str
+    instruments: Instruments
+    edge: Edge
+    server: uvicorn.Server
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def openai(self, **options: Any) -> AsyncOpenAI:
+        """The official client, without retries of its own unless asked for."""
+        return AsyncOpenAI(base_url=f"{self.url}/v1", **{"api_key": self.token, "max_retries": 0, **options})
+
+    def http(self) -> httpx2.AsyncClient:
+        """A plain client that sends the token."""
+        return httpx2.AsyncClient(base_url=self.url, headers=self.headers, timeout=20.0)
+
+    async def drain(self) -> None:
+        """Wait until nothing is in flight, and write what is buffered, as a stop does."""
+        self.server.should_exit = True
+
+    @classmethod
+    @asynccontextmanager
+    async def start(
+        cls,
+        postgres_dsn: str,
+        redis_url: str,
+        operator: Operator,
+        stub: StubProvider | None,
+        **overrides: Any,
+    ) -> AsyncIterator[Self]:
+        """Serve until the block ends. `stub` is the provider `openai`, for all models."""
+        org_id = await operator.organization()
+        token = await operator.token(org_id)
+        settings = load({}, overrides={**_providers(stub), "access_log": False, **overrides})
+        instruments = Instruments(settings.providers)
+        edge = build(settings, Connections(postgres_dsn, redis_url, PEPPER), instruments)
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        server = uvicorn.Server(
+            uvicorn.Config(
+                edge,
+                http=bounded_protocol(
+                    header_bytes=settings.header_limit_bytes, header_seconds=5.0, docs_base_url=settings.url
+                ),
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        running = asyncio.create_task(server._serve([listening]))
+        try:
+            while not server.started:
+                if running.done():
+                    running.result()
+                await asyncio.sleep(0.001)
+            yield cls(f"http://127.0.0.1:{port}", port, org_id, token, instruments, edge, server)
+        finally:
+            server.should_exit = True
+            await running
+            listening.close()
+
+
+def _providers(stub: StubProvider | None) -> Mapping[str, Any]:
+    if stub is None:
+        return {}
+    return {
+        "providers": {
+            "openai": {
+                "base_url": stub.base_url,
+                "api_key": API_KEY,
+                "timeouts": {"connect": 1.0, "first_byte": 1.0, "idle": 1.0},
+                "retries": {"attempts": 2, "backoff": 0.01, "longest_wait": 2.0},
+            }
+        }
+    }
