@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import ibex
@@ -21,6 +22,7 @@ from ibex.proxy import (
     Router,
     TurnLog,
     build_upstreams,
+    end_idle_sessions,
 )
 from ibex.proxy import endpoints as proxy_endpoints
 from ibex.settings import Settings
@@ -28,6 +30,7 @@ from ibex.storage import DatabaseUnavailableError, Postgres, Redis, connect, con
 from ibex.telemetry import AccessLog, Instruments, tracing
 from ibex.telemetry import endpoints as telemetry_endpoints
 from ibex.telemetry.endpoints import Dependency
+from ibex.workers import PeriodicJob
 
 _FLUSH_EVERY = 0.25
 # Each command on the request path has a deadline of its own; this only frees a connection that hangs.
@@ -152,6 +155,11 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         startup=startup,
         shutdown=shutdown,
     )
+
+
+def periodic_jobs(postgres: Postgres, *, idle: timedelta) -> list[PeriodicJob]:
+    """What is to be done once a minute by one of the workers."""
+    return [PeriodicJob("session.end_idle", lambda: end_idle_sessions(postgres, idle))]
 
 
 def _dependencies(postgres: Postgres, redis: Redis, settings: Settings) -> list[Dependency]:

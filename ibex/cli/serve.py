@@ -10,6 +10,7 @@ import click
 from ibex.cli.options import data_dir, settings_from
 from ibex.cli.welcome import welcome
 from ibex.embedded import EmbeddedError
+from ibex.serving.job_process import serve_jobs
 from ibex.serving.listening import bind, listen
 from ibex.serving.preparation import PreparationError, Servers, connections_per_process, prepare, say
 from ibex.serving.supervisor import Place, Role, Supervisor
@@ -25,6 +26,7 @@ from ibex.telemetry.logs import configure
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Web processes.")
+@click.option("--jobs", type=int, help="Job processes; 0 for none.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.pass_context
 def serve(context: click.Context, /, **options: object) -> None:
@@ -51,9 +53,12 @@ def serve(context: click.Context, /, **options: object) -> None:
             instruments.metrics.attach(place.index)
             serve_web(settings, connections, instruments, socket, place)
 
+        def jobs(place: Place) -> None:
+            serve_jobs(settings, connections, place)
+
         listen(socket)
         Supervisor(
-            [Role("web", settings.workers, web)],
+            [Role("web", settings.workers, web), Role("job", settings.jobs, jobs, announces=False)],
             restart_servers=servers.restart_dead,
             on_ready=lambda: say(welcome(settings, credentials)),
             grace=settings.shutdown_seconds,

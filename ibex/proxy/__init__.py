@@ -1,6 +1,7 @@
 """The HTTP edge: from a request in a provider's dialect to an answer, and the record of both."""
 
 from ibex.proxy.idempotency import IdempotencyKeys
+from ibex.proxy.idleness import end_idle_sessions
 from ibex.proxy.model_list import ModelList
 from ibex.proxy.pipeline import Bounds, Pipeline
 from ibex.proxy.providers import build_upstreams
@@ -19,4 +20,5 @@ __all__ = [
     "Router",
     "TurnLog",
     "build_upstreams",
+    "end_idle_sessions",
 ]

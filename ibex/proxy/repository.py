@@ -1,11 +1,14 @@
 """The SQL of sessions and their turns."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import orjson
+from psycopg.rows import scalar_row
 
-from ibex.storage import Connection
+from ibex.storage import Connection, Postgres
 
 if TYPE_CHECKING:
     from ibex.proxy.turns import Turn
@@ -43,3 +46,21 @@ ON CONFLICT (org_id, agent_id, id) DO UPDATE SET
 async def insert_turns(connection: Connection, turns: Sequence["Turn"]) -> None:
     """Store the turns of one organization and bring their sessions up to date."""
     await connection.execute(_INSERT_TURNS, (orjson.dumps(turns).decode(),))
+
+
+async def next_organization(postgres: Postgres, after: UUID | None) -> UUID | None:
+    """The organization that follows another in order of id, for work that goes through all of them."""
+    return await postgres.fetch_one(None, "SELECT ibex.next_organization(%s)", (after,), row=scalar_row)
+
+
+async def end_idle_sessions(connection: Connection, idle: timedelta) -> int:
+    """How many sessions of the transaction's organization have ended."""
+    cursor = await connection.execute(
+        """
+        UPDATE ibex.sessions
+        SET status = 'ended'
+        WHERE status = 'active' AND last_turn_at < now() - %s::interval
+        """,
+        (idle,),
+    )
+    return cursor.rowcount

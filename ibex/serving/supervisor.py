@@ -21,11 +21,15 @@ _TICK = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Processes of one kind. `run` is called in each of them."""
+    """Processes of one kind. `run` is called in each of them.
+
+    With `announces`, IBEX counts as ready when one of these is.
+    """
 
     name: str
     count: int
     run: Callable[["Place"], None]
+    announces: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,9 @@ class Supervisor:
             os.close(self._wake)
             os.close(self._wake_write)
             os.close(self._ready)
-            child.role.run(Place(child.index, self._lifeline, self._tell_ready))
+            child.role.run(
+                Place(child.index, self._lifeline, self._tell_ready if child.role.announces else _nobody)
+            )
             status = 0
         except Exception:
             logger.exception("the %s process failed", child.role.name)
@@ -185,6 +191,10 @@ class Supervisor:
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
+
+
+def _nobody() -> None:
+    """Nobody waits for this process to be ready."""
 
 
 def _note(number: int, frame: FrameType | None) -> None:

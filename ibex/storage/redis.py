@@ -25,30 +25,26 @@ def connect(url: str, *, timeout: float, connections: int = 64) -> Redis:
     parts = urlsplit(url)
     if parts.scheme.endswith(CLUSTER_SUFFIX):
         plain = urlunsplit(parts._replace(scheme=parts.scheme.removesuffix(CLUSTER_SUFFIX)))
-        return RedisCluster.from_url(
+        cluster: RedisCluster = RedisCluster.from_url(
             plain, socket_timeout=timeout, socket_connect_timeout=timeout, max_connections=connections
         )
-    return SingleRedis.from_url(
-        url,
+        return cluster
+    return connect_single(url, timeout=timeout, connections=connections)
+
+
+def connect_single(url: str, *, timeout: float, connections: int = 8) -> SingleRedis:
+    """A client of one server, for what a cluster does not need: pub/sub reaches all of its nodes from any."""
+    parts = urlsplit(url)
+    plain = urlunsplit(parts._replace(scheme=parts.scheme.removesuffix(CLUSTER_SUFFIX)))
+    single: SingleRedis = SingleRedis.from_url(
+        plain,
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         max_connections=connections,
         retry=Retry(NoBackoff(), 0),
         client_name="ibex",
     )
-
-
-def connect_single(url: str, *, timeout: float) -> SingleRedis:
-    """A client of one server, for what a cluster does not need: pub/sub reaches all of its nodes from any."""
-    parts = urlsplit(url)
-    plain = urlunsplit(parts._replace(scheme=parts.scheme.removesuffix(CLUSTER_SUFFIX)))
-    return SingleRedis.from_url(
-        plain,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-        client_name="ibex",
-    )
+    return single
 
 
 def organization_key(org_id: object, *parts: object) -> str:

@@ -15,7 +15,12 @@ _SAFE_TO_QUOTE = (OSError,)
 _SAFE_NAMES = frozenset({"OperationalError", "ConnectionError", "PoolTimeout"})
 
 # What these report below this level is about their own workings.
-_LIBRARIES = {"alembic": logging.WARNING, "uvicorn": logging.WARNING, "psycopg.pool": logging.ERROR}
+_LIBRARIES = {
+    "alembic": logging.WARNING,
+    "arq": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "psycopg.pool": logging.ERROR,
+}
 
 
 class JsonFormatter(logging.Formatter):

@@ -2,7 +2,7 @@
 
 Every tenant table carries `org_id` in its keys and has row security forced, with one policy for everybody:
 the row's organization is the one set for the transaction. The role `ibex_service`, which serves requests,
-owns nothing. The two look-ups that come before the tenant is known are SECURITY DEFINER functions that
+owns nothing. The few look-ups that come before the tenant is known are SECURITY DEFINER functions that
 return one row; only for them may the schema's owner read across organizations.
 """
 
@@ -191,6 +191,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 
     SELECT o.id, o.slug, o.name, o.status FROM ibex.organizations AS o WHERE o.slug = p_slug
 $$;
 
+CREATE FUNCTION ibex.next_organization(p_after uuid) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT o.id FROM ibex.organizations AS o WHERE p_after IS NULL OR o.id > p_after ORDER BY o.id LIMIT 1
+$$;
+
 CREATE FUNCTION ibex.find_principal(p_token_id uuid, p_agent_id uuid, p_agent_slug text)
 RETURNS TABLE (
     org_id uuid,
@@ -233,8 +238,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 
 $$;
 
 REVOKE ALL ON FUNCTION ibex.find_organization(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ibex.next_organization(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ibex.find_principal(uuid, uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ibex.find_organization(text) TO ibex_service;
+GRANT EXECUTE ON FUNCTION ibex.next_organization(uuid) TO ibex_service;
 GRANT EXECUTE ON FUNCTION ibex.find_principal(uuid, uuid, text) TO ibex_service;
 """
 

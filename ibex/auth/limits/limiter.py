@@ -123,10 +123,16 @@ class RateLimiter:
     async def _evaluate(self, keys: list[str], arguments: list[int]) -> list[tuple[int, int, int, int]]:
         if self._sha:
             with suppress(NoScriptError):
-                return await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
+                return await self._run_script(keys, arguments)
         self._sha = ""
         await self._load_script()
-        return await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
+        return await self._run_script(keys, arguments)
+
+    async def _run_script(self, keys: list[str], arguments: list[int]) -> list[tuple[int, int, int, int]]:
+        reply: list[tuple[int, int, int, int]] = await self._redis.execute_command(
+            "EVALSHA", self._sha, len(keys), *keys, *arguments
+        )
+        return reply
 
     async def _load_script(self) -> None:
         if not self._sha:

@@ -1,0 +1,58 @@
+# make run   installs IBEX into .venv and serves
+# make test  installs IBEX and its tools into .venv, then checks and tests everything
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test install-dev lint types modules tests clean
+
+help:
+	@sed -n 's/^# //p' $(MAKEFILE_LIST)
+
+run: install
+	$(BIN)/python -m ibex serve $(ARGS)
+
+test: install-dev lint types modules tests
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/bin/python:
+	@echo "== virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "IBEX needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	@echo "== installing IBEX (about 100 MB the first time)"
+	$(BIN)/python -m pip install --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	@echo "== installing IBEX and its tools"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@ $(VENV)/.installed
+
+lint:
+	@echo "== lint and format"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	@echo "== types"
+	$(BIN)/mypy
+
+modules:
+	@echo "== module rules"
+	$(BIN)/lint-imports
+
+tests:
+	@echo "== tests"
+	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
