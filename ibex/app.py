@@ -15,6 +15,7 @@ from ibex.http import Edge
 from ibex.proxy import (
     Bounds,
     Caller,
+    Deadlines,
     IdempotencyKeys,
     ModelList,
     Pipeline,
@@ -86,6 +87,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
     recorder = Recorder(
         turns=turns, idempotency=idempotency, instruments=instruments, access_log=access_log, tracing=spans
     )
+    deadlines = Deadlines()
     limits = settings.limits
     pipeline = Pipeline(
         validator=validator,
@@ -95,6 +97,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         router=router,
         caller=Caller(lambda provider, outcome: instruments.attempts.add(provider, outcome)),
         recorder=recorder,
+        deadlines=deadlines,
         instruments=instruments,
         bounds=Bounds(
             settings.body_limit_bytes, settings.body_timeout_seconds, settings.response_limit_bytes
@@ -117,7 +120,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         with suppress(DatabaseUnavailableError, TimeoutError):
             async with asyncio.timeout(_WARM_UP):
                 await postgres.ping()
-        for part in (audit, turns, feed, limiter, flusher):
+        for part in (audit, turns, feed, limiter, deadlines, flusher):
             part.start()
         instruments.processes.add()
 
@@ -128,6 +131,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         await audit.close(within=2.0)
         await limiter.stop()
         await feed.stop()
+        await deadlines.stop()
         await flusher.stop()
         for upstream in upstreams.values():
             await upstream.provider.close()

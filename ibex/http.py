@@ -1,5 +1,6 @@
 """The outermost layer: finds the endpoint for a path and method, and answers when there is none."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -8,12 +9,31 @@ import orjson
 from ibex.errors import EXPLANATIONS, Dialect, ErrorCode, IbexError, envelope
 from ibex.ids import uuid7
 
+logger = logging.getLogger(__name__)
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
+# The scope's extension by which our server tells an application that the client has gone.
+DISCONNECT = "ibex.disconnect"
 Routes = Mapping[str, Mapping[str, Endpoint]]
+
+
+class Disconnect:
+    """Tells, without being asked again and again, whether the client of a connection has gone."""
+
+    __slots__ = ("callback", "is_gone")
+
+    def __init__(self) -> None:
+        self.callback: Callable[[], None] | None = None
+        self.is_gone = False
+
+    def happened(self) -> None:
+        self.is_gone = True
+        if self.callback is not None:
+            self.callback()
 
 
 class Edge:
@@ -33,7 +53,7 @@ class Edge:
         startup: Callable[[], Awaitable[None]],
         shutdown: Callable[[], Awaitable[None]],
     ) -> None:
-        self._routes = {**routes, **error_pages()}
+        self._routes = {path: _with_head(methods) for path, methods in {**routes, **error_pages()}.items()}
         self._docs_base_url = docs_base_url
         self._startup = startup
         self._shutdown = shutdown
@@ -62,7 +82,13 @@ class Edge:
                 ),
             )
             return
-        await endpoint(scope, receive, send)
+        try:
+            await endpoint(scope, receive, send)
+        except Exception:
+            logger.exception("%s %s failed", scope["method"], path)
+            await self._refuse(
+                scope, send, IbexError(ErrorCode.INTERNAL_ERROR, "Something failed that should not have.")
+            )
 
     async def _refuse(self, scope: Scope, send: Send, error: IbexError) -> None:
         request_id = str(uuid7())
@@ -104,6 +130,11 @@ async def respond(
         }
     )
     await send({"type": "http.response.body", "body": body if with_body else b""})
+
+
+def _with_head(methods: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:
+    """HEAD is GET without the body, which the server leaves out."""
+    return {**methods, "HEAD": methods["GET"]} if "GET" in methods else methods
 
 
 def error_pages() -> Routes:

@@ -1,5 +1,6 @@
 """The HTTP edge: from a request in a provider's dialect to an answer, and the record of both."""
 
+from ibex.proxy.deadline import Deadlines
 from ibex.proxy.idempotency import IdempotencyKeys
 from ibex.proxy.idleness import end_idle_sessions
 from ibex.proxy.model_list import ModelList
@@ -13,6 +14,7 @@ from ibex.proxy.turns import TurnLog
 __all__ = [
     "Bounds",
     "Caller",
+    "Deadlines",
     "IdempotencyKeys",
     "ModelList",
     "Pipeline",

@@ -9,6 +9,7 @@ import orjson
 from ibex.errors import ErrorCode, FieldError, IbexError
 
 _LONGEST_MODEL = 256
+_LONGEST_USER = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,16 @@ class Payload:
     user: str | None
 
     def with_model(self, model: str) -> bytes:
-        """The body to send: what was checked is what is sent, so a field given twice has one meaning."""
-        return orjson.dumps({**self.fields, "model": model})
+        """The body to send: what was checked is what is sent, so a field given twice has one meaning.
+
+        Raises INVALID_JSON when it is nested deeper than can be written, which is less than can be read.
+        """
+        try:
+            return orjson.dumps({**self.fields, "model": model})
+        except orjson.JSONEncodeError:
+            raise IbexError(
+                ErrorCode.INVALID_JSON, "The body is nested too deeply; 250 levels are accepted."
+            ) from None
 
 
 def parse_chat(body: bytes, message_limit: int) -> Payload:
@@ -72,6 +81,9 @@ def _common_problems(fields: Mapping[str, Any]) -> list[FieldError]:
         problems.append(FieldError("model", f"must have {_LONGEST_MODEL} printable characters at most"))
     if not isinstance(fields.get("stream"), bool | None):
         problems.append(FieldError("stream", "must be true or false"))
+    user = fields.get("user")
+    if isinstance(user, str) and (len(user) > _LONGEST_USER or "\x00" in user):
+        problems.append(FieldError("user", f"must have {_LONGEST_USER} characters at most, none of them NUL"))
     return problems
 
 
@@ -97,5 +109,5 @@ def _checked(fields: dict[str, Any], problems: list[FieldError]) -> Payload:
         fields,
         fields["model"],
         bool(fields.get("stream")),
-        user if isinstance(user, str) and user and "\x00" not in user else None,
+        user if isinstance(user, str) and user else None,
     )

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from uuid import UUID
 
 from ibex.auth import Principal, RateLimiter, RateLimits, TokenValidator
 from ibex.errors import ErrorCode, IbexError
@@ -10,6 +11,7 @@ from ibex.http import Receive, Scope, Send
 from ibex.ids import uuid7
 from ibex.proxy.call import Call, Operation, Progress
 from ibex.proxy.client import ClientWatch
+from ibex.proxy.deadline import Deadline, Deadlines
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
 from ibex.proxy.providers.base import ProviderRequest
 from ibex.proxy.providers.calling import Answer, Caller, NoAnswerError, Target, read_json_body
@@ -48,6 +50,7 @@ class Pipeline:
         router: Router,
         caller: Caller,
         recorder: Recorder,
+        deadlines: Deadlines,
         instruments: Instruments,
         bounds: Bounds,
         docs_base_url: str,
@@ -59,6 +62,7 @@ class Pipeline:
         self._router = router
         self._caller = caller
         self._recorder = recorder
+        self._deadlines = deadlines
         self._instruments = instruments
         self._bounds = bounds
         self._docs_base_url = docs_base_url
@@ -79,14 +83,19 @@ class Pipeline:
         )
         call: Call | None = None
         progress = Progress()
+        deadline = self._deadlines.open()
         self._instruments.in_flight.add()
         try:
             body = await read_body(
-                receive, headers, limit=self._bounds.body_bytes, within=self._bounds.body_seconds
+                receive,
+                headers,
+                deadline,
+                limit=self._bounds.body_bytes,
+                within=self._bounds.body_seconds,
             )
             payload = operation.parse(body)
             clock.lap(Step.BODY)
-            async with ClientWatch(receive):
+            with ClientWatch(scope, receive):
                 principal = await self._authenticate(headers, operation)
                 clock.lap(Step.AUTH)
                 await self._limit(principal, reply)
@@ -97,7 +106,7 @@ class Pipeline:
                     await reply.start(200, reservation.content_type.encode("latin-1"), len(reservation.body))
                     await reply.finish(reservation.body)
                     return
-                session_id = _session(headers, operation, reply)
+                session_id = _session(headers, operation, request_id, reply)
                 clock.lap(Step.SESSION)
                 call = Call(
                     operation=operation,
@@ -111,7 +120,7 @@ class Pipeline:
                 )
                 targets = self._router.targets(payload.model)
                 clock.lap(Step.ROUTE)
-                await self._answer(call, targets, headers, reply, progress, clock)
+                await self._answer(call, targets, headers, reply, progress, clock, deadline)
         except IbexError as error:
             progress.outcome = "broken" if reply.has_started else "failed"
             progress.error_code = error.code
@@ -124,6 +133,7 @@ class Pipeline:
             progress.error_code = ErrorCode.INTERNAL_ERROR
             await reply.error(IbexError(ErrorCode.INTERNAL_ERROR, "Something failed that should not have."))
         finally:
+            self._deadlines.close(deadline)
             clock.lap(Step.STREAM)
             self._instruments.in_flight.add(amount=-1.0)
             self._recorder.record(operation, request_id, trace, call, progress, reply, clock)
@@ -166,6 +176,7 @@ class Pipeline:
         reply: Reply,
         progress: Progress,
         clock: StepClock,
+        deadline: Deadline,
     ) -> None:
         """Call the provider and forward what it says. Raises `IbexError`."""
         forwarded = {name: text for raw, name in _FORWARDED_HEADERS if (text := headers.text(raw))}
@@ -182,9 +193,9 @@ class Pipeline:
         progress.target = targets[0]
         answer: Answer | None = None
         try:
-            answer = await self._caller.open(targets, compose)
+            answer = await self._caller.open(targets, compose, deadline)
             progress.target, progress.attempts = answer.target, answer.attempts
-            await self._forward(answer, reply, progress, clock)
+            await self._forward(answer, reply, progress, clock, deadline)
         except NoAnswerError as error:
             progress.target, progress.attempts = error.target, error.attempts
             raise error.for_client() from None
@@ -197,21 +208,23 @@ class Pipeline:
             if answer is not None:
                 answer.response.close()
 
-    async def _forward(self, answer: Answer, reply: Reply, progress: Progress, clock: StepClock) -> None:
+    async def _forward(
+        self, answer: Answer, reply: Reply, progress: Progress, clock: StepClock, deadline: Deadline
+    ) -> None:
         if answer.is_stream:
             clock.lap(Step.PROVIDER)
-            await relay(answer, reply, progress.capture)
+            await relay(answer, reply, progress.capture, deadline)
             return
-        body = await read_json_body(answer, self._bounds.response_bytes)
+        body = await read_json_body(answer, self._bounds.response_bytes, deadline)
         clock.lap(Step.PROVIDER)
         progress.capture.feed(body, is_stream=False)
         await reply.json(200, body)
 
 
-def _session(headers: RequestHeaders, operation: Operation, reply: Reply) -> str | None:
+def _session(headers: RequestHeaders, operation: Operation, request_id: UUID, reply: Reply) -> str | None:
     """The session this call belongs to: the one named, else a new one; told back either way."""
     if not operation.has_session:
         return None
-    session_id = headers.session_id() or f"ses_{uuid7().hex}"
+    session_id = headers.session_id() or f"ses_{request_id.hex}"
     reply.add_headers({"X-IBEX-Session-ID": session_id})
     return session_id

@@ -1,16 +1,14 @@
 """Forwards a stream as it arrives."""
 
-import asyncio
-
 from ibex.errors import ErrorCode, IbexError
 from ibex.proxy.capture import Capture
+from ibex.proxy.deadline import Deadline
 from ibex.proxy.providers.base import BrokenAnswerError
 from ibex.proxy.providers.calling import Answer
 from ibex.proxy.reply import Reply
 from ibex.proxy.request import ClientGoneError
 
 _LONGEST_HELD = 256 << 10
-_RESCHEDULE_EVERY = 0.5
 
 
 class WholeLines:
@@ -42,31 +40,26 @@ class WholeLines:
         return self._held
 
 
-async def relay(answer: Answer, reply: Reply, capture: Capture) -> None:
+async def relay(answer: Answer, reply: Reply, capture: Capture, deadline: Deadline) -> None:
     """Forward every chunk until the provider ends.
 
     Raises PROVIDER_ERROR or PROVIDER_TIMEOUT when the provider breaks off or falls silent, and
     `ClientGoneError` when the client has not taken anything for as long as a provider may be silent.
     """
     lines = WholeLines()
-    loop = asyncio.get_running_loop()
     idle = answer.target.upstream.timeouts.idle
     content_type = answer.response.headers.get("Content-Type", "text/event-stream")
     await reply.start(200, content_type.encode("latin-1"))
     chunk, is_writing = answer.first, False
     try:
-        async with asyncio.timeout(idle) as deadline:
-            rescheduled = loop.time()
+        with deadline.within(idle):
             while chunk:
                 capture.feed(chunk, is_stream=True)
                 if whole := lines.feed(chunk):
                     is_writing = True
                     await reply.write(whole)
                     is_writing = False
-                now = loop.time()
-                if now - rescheduled > _RESCHEDULE_EVERY:
-                    rescheduled = now
-                    deadline.reschedule(now + idle)
+                deadline.within(idle)
                 chunk = await answer.response.read_chunk()
         if not capture.has_ended_well():
             raise BrokenAnswerError

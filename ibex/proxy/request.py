@@ -1,11 +1,11 @@
 """Reads a request off the wire: its headers, and its body within the limits."""
 
-import asyncio
 import re
 from dataclasses import dataclass
 
 from ibex.errors import ErrorCode, IbexError
 from ibex.http import Receive, Scope
+from ibex.proxy.deadline import Deadline
 
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,64}")
 _AGENT = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -77,7 +77,9 @@ class RequestHeaders:
         return value
 
 
-async def read_body(receive: Receive, headers: RequestHeaders, *, limit: int, within: float) -> bytes:
+async def read_body(
+    receive: Receive, headers: RequestHeaders, deadline: Deadline, *, limit: int, within: float
+) -> bytes:
     """The whole body.
 
     Parameters
@@ -94,7 +96,7 @@ async def read_body(receive: Receive, headers: RequestHeaders, *, limit: int, wi
     chunks: list[bytes] = []
     size, more = 0, True
     try:
-        async with asyncio.timeout(within):
+        with deadline.within(within):
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":

@@ -6,6 +6,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ibex.errors import ErrorCode, IbexError, envelope
+from ibex.http import DISCONNECT, Disconnect
 from ibex.ids import uuid7
 
 
@@ -17,39 +18,60 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     header_bytes: most bytes of request line and headers together.
     header_seconds: in which they must arrive, counted from the connection or from their first byte.
     docs_base_url: address under which error pages are found.
+    stall_seconds: for which a client may leave what it is sent untouched before it is cut off; as long as a
+        provider may be silent.
     """
 
     header_bytes: int
     header_seconds: float
     docs_base_url: str
+    stall_seconds = 60.0
 
     _in_head = False
+    _has_begun = False
     _head_size = 0
     _unfinished = 0
     _timer: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._disconnect = Disconnect()
+        self._extensions = {DISCONNECT: self._disconnect}
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_stall()
         super().connection_lost(exc)
+        self._disconnect.happened()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(self.stall_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_stall()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
+        self._has_begun = False
         super().data_received(data)
         if self._in_head and not self.transport.is_closing():
-            # The parser hands a header over when it is complete, so one without end shows only here.
-            self._unfinished += len(data)
+            # The parser hands a header over when it is complete, so one without end shows only here; where
+            # in `data` a head began does not, so only what follows is counted.
+            if not self._has_begun:
+                self._unfinished += len(data)
             if self._unfinished > self.header_bytes:
                 self._refuse(self._too_large())
             elif self._timer is None:
                 self._start_timer()
 
     def on_message_begin(self) -> None:
-        self._in_head = True
+        self._in_head = self._has_begun = True
         self._head_size = self._unfinished = 0
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
 
     def on_url(self, url: bytes) -> None:
         self._grow(len(url))
@@ -63,6 +85,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if not self.pipeline:
+            # Reading pauses while much of a body waits to be taken; now it would hide that the client leaves.
+            self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         if self._head_size > self.header_bytes:
@@ -89,6 +117,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _stop_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
     def _too_slow(self) -> None:
         self._refuse(
             IbexError(
@@ -99,6 +132,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _refuse(self, error: IbexError) -> None:
         """Answer below the application, which never saw the request, and close."""
         if self.transport.is_closing():
+            return
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            # An answer to an earlier request is under way, and nothing may stand between its bytes.
+            self.transport.close()
             return
         request_id = str(uuid7())
         body = orjson.dumps(

@@ -1,17 +1,22 @@
 """The pool, and the one way to run a query: inside a transaction that has its tenant set."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import asyncio
+import select
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
+from psycopg import waiting
+from psycopg.abc import PQGen
 from psycopg.rows import AsyncRowFactory, BaseRowFactory, tuple_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 SERVICE_ROLE = "ibex_service"
 
 Row = TypeVar("Row")
+Result = TypeVar("Result")
 Parameters = Sequence[Any] | Mapping[str, Any]
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -24,6 +29,27 @@ class DatabaseUnavailableError(Exception):
     """Postgres cannot be reached, or no connection was free in time."""
 
 
+class _ImpatientConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
+    """Hangs up when its caller leaves or the server says nothing for `patience` seconds.
+
+    psycopg would first ask the server to cancel and wait for its consent, which one that hangs never gives:
+    whoever gave up on it would still be waiting, and the pool be full of connections that nobody can use.
+    """
+
+    patience = 10.0
+
+    async def wait(self, gen: PQGen[Result], *arguments: Any, **options: Any) -> Result:
+        try:
+            async with asyncio.timeout(self.patience):
+                return await waiting.wait_async(gen, self.pgconn.socket, *arguments, **options)
+        except TimeoutError:
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the server does not answer") from None
+        except asyncio.CancelledError:
+            self.pgconn.finish()
+            raise
+
+
 class Postgres:
     """A pool of connections to PostgreSQL.
 
@@ -32,11 +58,17 @@ class Postgres:
     dsn: libpq connection string or URI; any role that is, or may become, `ibex_service`.
     connections: most connections this process holds.
     wait: seconds to wait for a free connection before `DatabaseUnavailableError`.
+    patience: seconds that the server may be silent before `DatabaseUnavailableError`.
     """
 
-    def __init__(self, dsn: str, *, connections: int = 10, wait: float = 5.0) -> None:
+    def __init__(self, dsn: str, *, connections: int = 10, wait: float = 5.0, patience: float = 10.0) -> None:
+        class Configured(_ImpatientConnection):
+            pass
+
+        Configured.patience = patience
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             dsn,
+            connection_class=Configured,
             min_size=1,
             max_size=connections,
             timeout=wait,
@@ -57,10 +89,10 @@ class Postgres:
     async def transaction(self, org_id: UUID | None) -> AsyncIterator[Connection]:
         """A transaction that sees the rows of one organization; with None, of no organization."""
         try:
-            async with self._pool.connection() as connection, connection.transaction():
+            async with self._connection() as connection, connection.transaction():
                 await connection.execute(_ENTER, (SERVICE_ROLE, _text(org_id)))
                 yield connection
-        except (PoolTimeout, psycopg.OperationalError) as error:
+        except psycopg.OperationalError as error:
             raise DatabaseUnavailableError(str(error)) from error
 
     async def fetch_all(
@@ -71,20 +103,15 @@ class Postgres:
         *,
         row: BaseRowFactory[Row] | AsyncRowFactory[Row],
     ) -> list[Row]:
-        """Rows of one statement. Transaction, tenant and statement travel in a single round trip.
-
-        A connection that died while it was idle is replaced and the statement sent once more, so it must
-        be one that may run twice.
-        """
-
-        async def run(connection: Connection) -> list[Row]:
-            async with connection.cursor(row_factory=row) as cursor:
+        """Rows of one statement. Transaction, tenant and statement travel in a single round trip."""
+        try:
+            async with self._connection() as connection, connection.cursor(row_factory=row) as cursor:
                 async with connection.pipeline(), connection.transaction():
                     await connection.execute(_ENTER, (SERVICE_ROLE, _text(org_id)))
                     await cursor.execute(query, parameters)
                 return await cursor.fetchall()
-
-        return await self._with_connection(run)
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailableError(str(error)) from error
 
     async def fetch_one(
         self,
@@ -102,19 +129,22 @@ class Postgres:
         """One round trip. Raises `DatabaseUnavailableError`."""
         await self.fetch_all(None, "SELECT 1", row=tuple_row)
 
-    async def _with_connection(self, run: Callable[[Connection], Awaitable[Row]]) -> Row:
-        try:
-            try:
-                async with self._pool.connection() as connection:
-                    return await run(connection)
-            except psycopg.OperationalError:
-                if not connection.closed:
-                    raise
-                await self._pool.check()
-                async with self._pool.connection() as connection:
-                    return await run(connection)
-        except (PoolTimeout, psycopg.OperationalError) as error:
-            raise DatabaseUnavailableError(str(error)) from error
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """A connection whose server has not ended while it was idle; those that have died are replaced."""
+        while True:
+            async with self._pool.connection() as connection:
+                if not _has_hung_up(connection):
+                    yield connection
+                    return
+                await connection.close()
+
+
+def _has_hung_up(connection: Connection) -> bool:
+    """All that an idle connection has to say is that its server has ended. Costs no round trip."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _text(org_id: UUID | None) -> str:

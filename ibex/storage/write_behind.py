@@ -33,7 +33,7 @@ class WriteBehind(Generic[Item]):
         dropped: Callable[[int], None],
         capacity: int,
         batch: int = 500,
-        interval: float = 0.1,
+        interval: float = 0.25,
     ) -> None:
         self._write = write
         self._dropped = dropped

@@ -67,7 +67,8 @@ class Metrics:
         self._families: list[_Family] = []
         self._width = 0
         self._cells: memoryview[float] = memoryview(b"").cast("d")
-        self._row = 0
+        # The row of this process; instruments write to it directly.
+        self.mine: memoryview[float] = self._cells
 
     def counter(self, name: str, help: str, **labels: Iterable[str]) -> "Counter":  # noqa: A002
         return Counter(self, self._declare("counter", name, help, labels, 1))
@@ -82,20 +83,15 @@ class Metrics:
     def allocate(self) -> None:
         """Create the array, once all series are declared and before the first fork."""
         self._cells = memoryview(mmap.mmap(-1, max(1, self._processes * self._width) * 8)).cast("d")
+        self.attach(0)
 
     def attach(self, process: int) -> None:
         """Write into one row from now on; its gauges start at zero."""
-        self._row = process * self._width
+        self.mine = self._cells[process * self._width : (process + 1) * self._width]
         for family in self._families:
             if family.kind == "gauge":
                 for cell in family.first_cell.values():
-                    self._cells[self._row + cell] = 0.0
-
-    def add(self, cell: int, amount: float) -> None:
-        self._cells[self._row + cell] += amount
-
-    def set(self, cell: int, value: float) -> None:
-        self._cells[self._row + cell] = value
+                    self.mine[cell] = 0.0
 
     def total(self, cell: int) -> float:
         """The sum of a cell over all processes."""
@@ -130,7 +126,7 @@ class Counter:
         self._metrics, self._cells = metrics, cells
 
     def add(self, *labels: str, amount: float = 1.0) -> None:
-        self._metrics.add(self._cells[labels], amount)
+        self._metrics.mine[self._cells[labels]] += amount
 
     def total(self, *labels: str) -> float:
         return self._metrics.total(self._cells[labels])
@@ -140,7 +136,7 @@ class Gauge(Counter):
     """A number that goes up and down; shown as the sum over the processes."""
 
     def set(self, *labels: str, value: float) -> None:
-        self._metrics.set(self._cells[labels], value)
+        self._metrics.mine[self._cells[labels]] = value
 
 
 class Histogram:
@@ -150,9 +146,9 @@ class Histogram:
         self._metrics, self._cells = metrics, cells
 
     def observe(self, *labels: str, seconds: float) -> None:
-        cell = self._cells[labels]
-        self._metrics.add(cell + bisect_left(SECONDS, seconds), 1.0)
-        self._metrics.add(cell + len(SECONDS) + 1, seconds)
+        cell, mine = self._cells[labels], self._metrics.mine
+        mine[cell + bisect_left(SECONDS, seconds)] += 1.0
+        mine[cell + len(SECONDS) + 1] += seconds
 
 
 class _Snapshot(Collector):

@@ -107,11 +107,8 @@ class RateLimiter:
         del self._waiting[org_id]
 
     async def _ask(self, org_id: UUID, requests: Sequence[Sequence[RateLimit]]) -> list[Verdict]:
-        keys = [
-            organization_key(org_id, "limit", "rpm", limit.scope, limit.id)
-            for limits in requests
-            for limit in limits
-        ]
+        prefix = organization_key(org_id, "limit", "rpm:")
+        keys = [prefix + limit.name for limits in requests for limit in limits]
         arguments = [len(requests[0]), *(limit.per_minute for limits in requests for limit in limits)]
         async with asyncio.timeout(self._timeout):
             reply = await self._evaluate(keys, arguments)

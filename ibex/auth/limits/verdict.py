@@ -1,6 +1,6 @@
 """What a limiter is asked and what it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -8,6 +8,8 @@ from ibex.auth.principal import Principal
 from ibex.errors import ErrorCode, IbexError
 
 Scope = Literal["token", "agent", "organization"]
+
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +19,35 @@ class RateLimit:
     scope: Scope
     id: UUID
     per_minute: int
+    name: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.scope}:{self.id}")
 
 
-@dataclass(frozen=True, slots=True)
 class RateLimits:
     """Requests per minute of each scope."""
 
-    token_rpm: int
-    agent_rpm: int
-    organization_rpm: int
+    def __init__(self, token_rpm: int, agent_rpm: int, organization_rpm: int) -> None:
+        self._token_rpm = token_rpm
+        self._agent_rpm = agent_rpm
+        self._organization_rpm = organization_rpm
+        self._known: dict[tuple[UUID, UUID], tuple[RateLimit, ...]] = {}
 
     def of(self, principal: Principal) -> tuple[RateLimit, ...]:
         """The limits a caller is under, narrowest first."""
-        return (
-            RateLimit("token", principal.token_id, self.token_rpm),
-            RateLimit("agent", principal.agent_id, self.agent_rpm),
-            RateLimit("organization", principal.org_id, self.organization_rpm),
-        )
+        caller = (principal.token_id, principal.agent_id)
+        limits = self._known.get(caller)
+        if limits is None:
+            limits = (
+                RateLimit("token", principal.token_id, self._token_rpm),
+                RateLimit("agent", principal.agent_id, self._agent_rpm),
+                RateLimit("organization", principal.org_id, self._organization_rpm),
+            )
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[caller] = limits
+        return limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ class ProviderResponse(Protocol):
         """Header names are matched without regard to case."""
         ...
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything has been read."""
+        ...
+
     async def read_chunk(self) -> bytes:
         """The next bytes as they arrive, `b""` at the end. Raises `BrokenAnswerError`."""
         ...

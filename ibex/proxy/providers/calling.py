@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from ibex.errors import ErrorCode, IbexError
+from ibex.proxy.deadline import Deadline
 from ibex.proxy.providers.base import (
     BrokenAnswerError,
     Provider,
@@ -89,7 +90,7 @@ class Caller:
     def __init__(self, observe: Observe) -> None:
         self._observe = observe
 
-    async def open(self, targets: Sequence[Target], compose: Compose) -> Answer:
+    async def open(self, targets: Sequence[Target], compose: Compose, deadline: Deadline) -> Answer:
         """The first answer to be had; nothing of it has been forwarded yet. Raises `NoAnswerError`."""
         attempts = 0
         failure: AttemptFailedError | None = None
@@ -99,7 +100,7 @@ class Caller:
             while target.upstream.breaker.admit():
                 attempts += 1
                 try:
-                    return await self._attempt(target, request, attempts)
+                    return await self._attempt(target, request, attempts, deadline)
                 except AttemptFailedError as failed:
                     failure = failed
                 if failure.blames_the_request:
@@ -111,10 +112,12 @@ class Caller:
                 await asyncio.sleep(delay)
         raise NoAnswerError(target, failure, attempts)
 
-    async def _attempt(self, target: Target, request: ProviderRequest, attempts: int) -> Answer:
+    async def _attempt(
+        self, target: Target, request: ProviderRequest, attempts: int, deadline: Deadline
+    ) -> Answer:
         upstream = target.upstream
         try:
-            answer = await _first_bytes(target, request, attempts)
+            answer = await _first_bytes(target, request, attempts, deadline)
         except AttemptFailedError as failure:
             self._observe(upstream.name, failure.kind)
             if failure.blames_the_provider:
@@ -130,11 +133,11 @@ class Caller:
         return answer
 
 
-async def _first_bytes(target: Target, request: ProviderRequest, attempts: int) -> Answer:
+async def _first_bytes(target: Target, request: ProviderRequest, attempts: int, deadline: Deadline) -> Answer:
     """Send, wait for the head and the first bytes, and check that they are what was asked for."""
     response: ProviderResponse | None = None
     try:
-        async with asyncio.timeout(target.upstream.timeouts.first_byte):
+        with deadline.within(target.upstream.timeouts.first_byte):
             response = await target.upstream.provider.send(request)
             if response.status != 200:
                 body = await _read_all(response, _LARGEST_ERROR)
@@ -188,18 +191,18 @@ def _is_plausible(first: bytes, *, is_stream: bool) -> bool:
     return any(text.startswith(field) or field.startswith(text) for field in _SSE_FIELDS)
 
 
-async def read_json_body(answer: Answer, limit: int) -> bytes:
+async def read_json_body(answer: Answer, limit: int, deadline: Deadline) -> bytes:
     """The whole of an answer that is not a stream. Raises `AttemptFailedError`."""
     chunks, size = [answer.first], len(answer.first)
-    timeouts = answer.target.upstream.timeouts
+    idle = answer.target.upstream.timeouts.idle
     try:
-        async with asyncio.timeout(timeouts.idle) as deadline:
-            while chunk := await answer.response.read_chunk():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    raise AttemptFailedError("invalid")
-                deadline.reschedule(asyncio.get_running_loop().time() + timeouts.idle)
+        while not answer.response.is_complete:
+            with deadline.within(idle):
+                chunk = await answer.response.read_chunk()
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise AttemptFailedError("invalid")
     except BrokenAnswerError:
         raise AttemptFailedError("invalid") from None
     except TimeoutError:

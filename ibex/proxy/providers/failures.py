@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import ceil, isfinite
 from typing import Any, Literal
 
 import orjson
@@ -14,6 +15,8 @@ from ibex.errors import ErrorCode, IbexError
 Kind = Literal["unreachable", "timeout", "invalid", "rate_limited", "refused_credentials", "error"]
 
 _RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+# Another provider may have credit left, or the model.
+_OF_ONE_PROVIDER = _RETRYABLE_STATUSES | {402, 404}
 _LONGEST_MESSAGE = 2_000
 # What keys look like at the common providers: whatever comes near that is not shown.
 _LOOKS_LIKE_A_KEY = re.compile(
@@ -40,7 +43,12 @@ class AttemptFailedError(Exception):
     @property
     def blames_the_request(self) -> bool:
         """Whether any other provider would refuse the request as well."""
-        return self.kind == "error" and self.status is not None and 400 <= self.status < 500
+        return (
+            self.kind == "error"
+            and self.status is not None
+            and 400 <= self.status < 500
+            and self.status not in _OF_ONE_PROVIDER
+        )
 
     @property
     def blames_the_provider(self) -> bool:
@@ -57,7 +65,7 @@ def from_answer(
         kind = "refused_credentials"
     elif status == 429:
         kind = "rate_limited"
-    elif status < 400:
+    elif not 400 <= status < 600:
         kind = "invalid"
     return AttemptFailedError(
         kind, status, _retry_after(headers.get("Retry-After")), _error_object(body, secret)
@@ -67,7 +75,7 @@ def from_answer(
 def to_error(failure: AttemptFailedError, provider: str) -> IbexError:
     """What the client is told; status and message are the provider's own where they concern the request."""
     headers = (
-        {"Retry-After": str(max(1, round(failure.retry_after)))} if failure.retry_after is not None else {}
+        {"Retry-After": str(max(1, ceil(failure.retry_after)))} if failure.retry_after is not None else {}
     )
     if failure.kind == "unreachable":
         return IbexError(
@@ -108,7 +116,8 @@ def _retry_after(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
+        return max(0.0, seconds) if isfinite(seconds) else None
     except ValueError:
         pass
     try:

@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from multidict import CIMultiDict
 from yarl import URL
 
 from ibex.proxy.providers.base import BrokenAnswerError, ProviderRequest, UnreachableError
@@ -22,6 +23,10 @@ class HttpResponse:
         self._response = response
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
+
+    @property
+    def is_complete(self) -> bool:
+        return self._response.content.at_eof()
 
     async def read_chunk(self) -> bytes:
         try:
@@ -44,23 +49,28 @@ class OpenAIProvider:
     def __init__(self, settings: ProviderSettings, user_agent: str) -> None:
         self._base_url = settings.base_url
         self._urls: dict[str, URL] = {}
-        self._headers = {
-            "Content-Type": "application/json",
-            # Compressed bytes could be neither forwarded as they arrive nor read for usage.
-            "Accept-Encoding": "identity",
-            "User-Agent": user_agent,
-            **settings.headers,
-        }
+        self._headers = CIMultiDict(
+            {
+                "Accept": "*/*",
+                "Content-Type": "application/json",
+                # Compressed bytes could be neither forwarded as they arrive nor read for usage.
+                "Accept-Encoding": "identity",
+                "User-Agent": user_agent,
+                **settings.headers,
+            }
+        )
         if settings.api_key is not None:
             self._headers["Authorization"] = f"Bearer {settings.api_key.get_secret_value()}"
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=settings.timeouts.connect, connect=settings.timeouts.connect
-        )
+        # What comes after the connection is limited by the caller, for all kinds of providers alike.
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.timeouts.connect)
         self._connections = settings.connections
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: ProviderRequest) -> HttpResponse:
-        headers = {**self._headers, **request.headers} if request.headers else self._headers
+        headers = self._headers
+        if request.headers:
+            headers = CIMultiDict(headers)
+            headers.update(request.headers)
         return await self._request("POST", request.path, headers, request.body)
 
     async def models(self) -> Sequence[Mapping[str, Any]]:

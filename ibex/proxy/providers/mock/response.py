@@ -34,6 +34,10 @@ class MockResponse:
         self._complete = False
         self._closed = False
 
+    @property
+    def is_complete(self) -> bool:
+        return self._complete
+
     async def read_chunk(self) -> bytes:
         await asyncio.sleep(0 if self._complete else self._pause)
         if self._closed and not self._complete:
