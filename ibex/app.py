@@ -13,6 +13,7 @@ import ibex
 from ibex.auth import AuditEvent, AuditTrail, ChangeFeed, RateLimiter, RateLimits, TokenValidator
 from ibex.http import Edge
 from ibex.proxy import (
+    Admission,
     Bounds,
     Caller,
     Deadlines,
@@ -89,10 +90,14 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
     )
     deadlines = Deadlines()
     limits = settings.limits
+    admission = Admission(
+        validator,
+        limiter,
+        RateLimits(limits.token_rpm, limits.agent_rpm, limits.organization_rpm),
+        instruments,
+    )
     pipeline = Pipeline(
-        validator=validator,
-        limiter=limiter,
-        rate_limits=RateLimits(limits.token_rpm, limits.agent_rpm, limits.organization_rpm),
+        admission=admission,
         idempotency=idempotency,
         router=router,
         caller=Caller(lambda provider, outcome: instruments.attempts.add(provider, outcome)),
@@ -146,7 +151,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
             **proxy_endpoints.routes(
                 pipeline,
                 ModelList(router, upstreams),
-                validator,
+                admission,
                 instruments,
                 message_limit=settings.message_limit,
                 docs_base_url=settings.url,

@@ -9,6 +9,7 @@ from ibex.auth.pepper import PepperError, load_pepper, verify_pepper
 from ibex.auth.permissions import (
     ALL,
     CHAT,
+    NO_PERMISSION,
     Permission,
     UnknownPermissionError,
     parse_permissions,
@@ -21,6 +22,7 @@ from ibex.auth.validation import TokenValidator
 __all__ = [
     "ALL",
     "CHAT",
+    "NO_PERMISSION",
     "Administration",
     "Agent",
     "AuditEvent",

@@ -33,7 +33,7 @@ class Permission(IntFlag):
         return _LABELS[self]
 
 
-NONE = Permission(0)
+NO_PERMISSION = Permission(0)
 ALL = Permission(sum(Permission))
 CHAT = Permission.MEMORY_READ | Permission.SESSION_CREATE | Permission.SESSION_READ
 
@@ -53,7 +53,7 @@ class UnknownPermissionError(ValueError):
 
 def parse_permissions(labels: Iterable[str]) -> Permission:
     """The union of permissions by name; `chat` and `all` name sets. Raises `UnknownPermissionError`."""
-    permissions = NONE
+    permissions = NO_PERMISSION
     for label in labels:
         if label == "all":
             permissions |= ALL

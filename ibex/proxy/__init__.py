@@ -1,5 +1,6 @@
 """The HTTP edge: from a request in a provider's dialect to an answer, and the record of both."""
 
+from ibex.proxy.admission import Admission
 from ibex.proxy.deadline import Deadlines
 from ibex.proxy.idempotency import IdempotencyKeys
 from ibex.proxy.idleness import end_idle_sessions
@@ -12,6 +13,7 @@ from ibex.proxy.routing import Router
 from ibex.proxy.turns import TurnLog
 
 __all__ = [
+    "Admission",
     "Bounds",
     "Caller",
     "Deadlines",

@@ -42,13 +42,13 @@ class Call:
     body: bytes
     session_id: str | None
     user_id: str | None
-    reservation: Reservation | None
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a call got: what the provider side of the pipeline leaves for the record."""
+    """How far a call got, for the record: it must be kept whatever ends the call, and wherever."""
 
+    reservation: Reservation | None = None
     target: Target | None = None
     attempts: int = 0
     outcome: Outcome = "ok"

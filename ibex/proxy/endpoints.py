@@ -4,10 +4,11 @@ from functools import partial
 
 import orjson
 
-from ibex.auth import CHAT, Permission, TokenValidator
+from ibex.auth import CHAT, NO_PERMISSION, Permission
 from ibex.errors import IbexError
 from ibex.http import Endpoint, Receive, Routes, Scope, Send
 from ibex.ids import uuid7
+from ibex.proxy.admission import Admission
 from ibex.proxy.call import Operation
 from ibex.proxy.model_list import ModelList
 from ibex.proxy.payload import parse_chat, parse_embeddings
@@ -20,7 +21,7 @@ from ibex.telemetry import Instruments, StepClock, trace_of
 def routes(
     pipeline: Pipeline,
     models: ModelList,
-    validator: TokenValidator,
+    admission: Admission,
     instruments: Instruments,
     *,
     message_limit: int,
@@ -34,12 +35,12 @@ def routes(
     return {
         "/v1/chat/completions": {"POST": partial(pipeline.run, chat)},
         "/v1/embeddings": {"POST": partial(pipeline.run, embeddings)},
-        "/v1/models": {"GET": list_models(models, validator, instruments, docs_base_url)},
+        "/v1/models": {"GET": list_models(models, admission, instruments, docs_base_url)},
     }
 
 
 def list_models(
-    models: ModelList, validator: TokenValidator, instruments: Instruments, docs_base_url: str
+    models: ModelList, admission: Admission, instruments: Instruments, docs_base_url: str
 ) -> Endpoint:
     """`GET /v1/models`, for any valid token."""
 
@@ -56,7 +57,7 @@ def list_models(
             dialect="openai",
         )
         try:
-            await validator.authenticate(headers.bearer_token(), headers.agent())
+            await admission.limit(await admission.authenticate(headers, NO_PERMISSION), reply)
             await reply.json(200, orjson.dumps({"object": "list", "data": await models.all()}))
         except IbexError as error:
             await reply.error(error)

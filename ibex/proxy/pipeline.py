@@ -5,10 +5,11 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from ibex.auth import Principal, RateLimiter, RateLimits, TokenValidator
+from ibex.auth import Principal
 from ibex.errors import ErrorCode, IbexError
 from ibex.http import Receive, Scope, Send
 from ibex.ids import uuid7
+from ibex.proxy.admission import Admission
 from ibex.proxy.call import Call, Operation, Progress
 from ibex.proxy.client import ClientWatch
 from ibex.proxy.deadline import Deadline, Deadlines
@@ -43,9 +44,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        validator: TokenValidator,
-        limiter: RateLimiter,
-        rate_limits: RateLimits,
+        admission: Admission,
         idempotency: IdempotencyKeys,
         router: Router,
         caller: Caller,
@@ -55,9 +54,7 @@ class Pipeline:
         bounds: Bounds,
         docs_base_url: str,
     ) -> None:
-        self._validator = validator
-        self._limiter = limiter
-        self._rate_limits = rate_limits
+        self._admission = admission
         self._idempotency = idempotency
         self._router = router
         self._caller = caller
@@ -96,9 +93,9 @@ class Pipeline:
             payload = operation.parse(body)
             clock.lap(Step.BODY)
             with ClientWatch(scope, receive):
-                principal = await self._authenticate(headers, operation)
+                principal = await self._admission.authenticate(headers, operation.permissions)
                 clock.lap(Step.AUTH)
-                await self._limit(principal, reply)
+                await self._admission.limit(principal, reply)
                 clock.lap(Step.LIMITS)
                 reservation = await self._reserve(principal, headers, operation, body, reply)
                 clock.lap(Step.IDEMPOTENCY)
@@ -106,6 +103,7 @@ class Pipeline:
                     await reply.start(200, reservation.content_type.encode("latin-1"), len(reservation.body))
                     await reply.finish(reservation.body)
                     return
+                progress.reservation = reservation
                 session_id = _session(headers, operation, request_id, reply)
                 clock.lap(Step.SESSION)
                 call = Call(
@@ -116,7 +114,6 @@ class Pipeline:
                     body=body,
                     session_id=session_id,
                     user_id=headers.user_id() or payload.user,
-                    reservation=reservation,
                 )
                 targets = self._router.targets(payload.model)
                 clock.lap(Step.ROUTE)
@@ -134,26 +131,8 @@ class Pipeline:
             await reply.error(IbexError(ErrorCode.INTERNAL_ERROR, "Something failed that should not have."))
         finally:
             self._deadlines.close(deadline)
-            clock.lap(Step.STREAM)
             self._instruments.in_flight.add(amount=-1.0)
             self._recorder.record(operation, request_id, trace, call, progress, reply, clock)
-
-    async def _authenticate(self, headers: RequestHeaders, operation: Operation) -> Principal:
-        try:
-            principal = await self._validator.authenticate(headers.bearer_token(), headers.agent())
-            principal.require(operation.permissions)
-        except IbexError:
-            self._instruments.auth_refusals.add()
-            raise
-        return principal
-
-    async def _limit(self, principal: Principal, reply: Reply) -> None:
-        verdict = await self._limiter.check(principal.org_id, self._rate_limits.of(principal))
-        reply.add_headers(verdict.headers())
-        if verdict.is_local:
-            self._instruments.judged_locally.add()
-        if not verdict.admitted:
-            raise verdict.refusal()
 
     async def _reserve(
         self, principal: Principal, headers: RequestHeaders, operation: Operation, body: bytes, reply: Reply
@@ -214,11 +193,13 @@ class Pipeline:
         if answer.is_stream:
             clock.lap(Step.PROVIDER)
             await relay(answer, reply, progress.capture, deadline)
+            clock.lap(Step.STREAM)
             return
         body = await read_json_body(answer, self._bounds.response_bytes, deadline)
         clock.lap(Step.PROVIDER)
         progress.capture.feed(body, is_stream=False)
         await reply.json(200, body)
+        clock.lap(Step.STREAM)
 
 
 def _session(headers: RequestHeaders, operation: Operation, request_id: UUID, reply: Reply) -> str | None:

@@ -44,11 +44,10 @@ class Recorder:
     ) -> None:
         status = reply.status or CLIENT_GONE_STATUS
         summary = progress.capture.summary()
-        if call is not None:
-            if call.session_id is not None:
-                self._turns.add(turn_of(call, progress, summary, reply, clock, status))
-            if call.reservation is not None:
-                self._settle(call.reservation, progress, reply)
+        if call is not None and call.session_id is not None:
+            self._turns.add(turn_of(call, progress, summary, reply, clock, status))
+        if progress.reservation is not None:
+            self._settle(progress.reservation, progress, reply)
         self._measure(operation, progress, summary, reply, clock, status)
         self._log(operation, request_id, trace, call, progress, summary, reply, clock, status)
         self._tracing.record(

@@ -1,0 +1,42 @@
+"""Who may ask, and how often."""
+
+from ibex.auth import Permission, Principal, RateLimiter, RateLimits, TokenValidator
+from ibex.errors import IbexError
+from ibex.proxy.reply import Reply
+from ibex.proxy.request import RequestHeaders
+from ibex.telemetry import Instruments
+
+
+class Admission:
+    """The two checks that every call goes through."""
+
+    def __init__(
+        self,
+        validator: TokenValidator,
+        limiter: RateLimiter,
+        rate_limits: RateLimits,
+        instruments: Instruments,
+    ) -> None:
+        self._validator = validator
+        self._limiter = limiter
+        self._rate_limits = rate_limits
+        self._instruments = instruments
+
+    async def authenticate(self, headers: RequestHeaders, permissions: Permission) -> Principal:
+        """The caller, who holds all of `permissions`. Raises the 401, 403 and 503 of authentication."""
+        try:
+            principal = await self._validator.authenticate(headers.bearer_token(), headers.agent())
+            principal.require(permissions)
+        except IbexError:
+            self._instruments.auth_refusals.add()
+            raise
+        return principal
+
+    async def limit(self, principal: Principal, reply: Reply) -> None:
+        """Count the call and tell the client where it stands. Raises RATE_LIMITED."""
+        verdict = await self._limiter.check(principal.org_id, self._rate_limits.of(principal))
+        reply.add_headers(verdict.headers())
+        if verdict.is_local:
+            self._instruments.judged_locally.add()
+        if not verdict.admitted:
+            raise verdict.refusal()
