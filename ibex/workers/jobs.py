@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PeriodicJob:
-    """A job that runs once a minute, in one worker of all; running it twice does no harm.
+    """A job that runs when a worker starts, and then every minute in one worker of all.
+
+    It may run twice, so doing it again must do no harm.
 
     `name` is `noun.verb`. `timeout` is in seconds.
     """

@@ -22,6 +22,12 @@ QUEUE = "ibex:jobs"
 _DRAIN = 10
 
 
+class _Redis(ArqRedis):
+    async def close(self, close_connection_pool: bool | None = None) -> None:
+        """arq closes its client under a name that the client has deprecated."""
+        await self.aclose(close_connection_pool)
+
+
 async def work(
     redis_url: str, jobs: Sequence[PeriodicJob], *, ready: Callable[[], None], stop: asyncio.Event
 ) -> None:
@@ -29,7 +35,7 @@ async def work(
 
     Raises `redis.RedisError` when the queue is lost.
     """
-    redis = ArqRedis(
+    redis = _Redis(
         ConnectionPool.from_url(redis_url, socket_connect_timeout=5.0),
         job_serializer=orjson.dumps,
         job_deserializer=orjson.loads,
@@ -43,7 +49,8 @@ async def work(
         job_deserializer=orjson.loads,
         handle_signals=False,
         job_completion_wait=_DRAIN,
-        keep_result=0,
+        # Long enough that no worker runs what another has just finished for the same minute.
+        keep_result=90,
         health_check_interval=30,
     )
     working = asyncio.create_task(worker.async_run(), name="worker")
