@@ -15,6 +15,9 @@ import pytest
 
 Result = TypeVar("Result")
 
+# A child ends after this by itself, should the test that has forked it be gone.
+_LIFETIME_SECONDS = 60
+
 _CLONE_NEWNS = 0x20000
 _MS_RDONLY, _MS_REC, _MS_PRIVATE = 1, 1 << 14, 1 << 18
 
@@ -79,6 +82,7 @@ def waiting_child(work: Callable[[], object]) -> Iterator[Child]:
 
 
 def _work_and_wait(work: Callable[[], object], writer: int) -> None:
+    signal.alarm(_LIFETIME_SECONDS)
     try:
         outcome = (True, work())
     except BaseException:  # noqa: BLE001 - the parent gets it whatever it is

@@ -95,8 +95,10 @@ def test_a_first_start_killed_during_initdb_is_repaired(data: Path) -> None:
     def start_and_die() -> int:
         launcher = os.fork()
         if launcher == 0:
-            launch()
-            os._exit(0)
+            try:
+                launch()
+            finally:
+                os._exit(0)
         wait_for((data / "postgres/cluster.new/cluster/global").exists)
         os.kill(launcher, signal.SIGKILL)
         return os.waitpid(launcher, 0)[1]
@@ -131,7 +133,8 @@ def test_a_first_start_killed_before_it_was_complete_is_repaired(data: Path, und
 
 
 def test_a_forked_worker_cannot_stop_the_servers(data: Path) -> None:
-    with running_postgres(data) as postgres, running_valkey(data) as valkey:
+    deep = data / ("d" * 60) / ("e" * 60)  # has socket directories that a stop removes
+    with running_postgres(deep) as postgres, running_valkey(deep) as valkey:
 
         def unwind() -> None:
             postgres.stop()

@@ -2,6 +2,7 @@ import os
 import signal
 import stat
 from pathlib import Path
+from typing import cast
 
 import pytest
 import redis
@@ -23,7 +24,8 @@ def test_it_keeps_what_was_written_across_a_restart(data: Path) -> None:
 def test_it_is_durable_and_never_evicts(data: Path) -> None:
     wanted = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "port": "0"}
     with running_valkey(data) as server, client(server.url) as connection:
-        assert connection.config_get(*wanted) == wanted
+        settings = cast("dict[str, str]", connection.config_get("*"))
+    assert wanted.items() <= settings.items()
 
 
 def test_it_demands_the_password(data: Path) -> None:
@@ -70,7 +72,7 @@ def test_commands_that_reach_beyond_the_data_are_refused(data: Path, command: st
 
 def test_scripts_and_streams_work(data: Path) -> None:
     with running_valkey(data) as server, client(server.url) as connection:
-        assert connection.eval("return redis.call('INCR', KEYS[1])", 1, "counter") == 1
+        assert str(connection.eval("return redis.call('INCR', KEYS[1])", 1, "counter")) == "1"
         connection.xadd("jobs", {"name": "trace.write"})
         assert connection.xlen("jobs") == 1
 
