@@ -55,6 +55,11 @@ class Progress:
     error_code: ErrorCode | None = None
     capture: Capture = field(default_factory=Capture)
 
+    def attempt(self, target: Target) -> None:
+        """A provider is being called."""
+        self.target = target
+        self.attempts += 1
+
 
 def turn_of(
     call: Call, progress: Progress, summary: Summary, reply: Reply, clock: StepClock, status: int

@@ -1,5 +1,6 @@
 """Keeps a copy of what is forwarded and, once it is over, reads from it what the answer was and cost."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,6 +15,12 @@ _KEPT = 4 << 20
 _KEPT_END = 64 << 10
 # Usage and finish reason stand in the last events; a provider may add a few of its own behind them.
 _EVENTS_FROM_END = 8
+# A comment or two may follow the end.
+_TAIL = 64
+# At the start of a line, because a model may well say it too.
+_DONE = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\]")
+# What an event of a stream that was cut off counts for: text, reasoning, or a piece of a tool's arguments.
+_PIECE = re.compile(rb'"(?:content|reasoning|reasoning_content|arguments)": ?"[^"]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +74,21 @@ class Capture:
         whole = b"".join(self._chunks)
         return whole if len(whole) == self.size else None
 
+    def is_done(self) -> bool:
+        """Whether a stream said that it is complete."""
+        return self._is_stream and _DONE.search(self._tail()) is not None
+
     def has_ended_well(self) -> bool:
         """Whether a stream reached its end: `[DONE]`, or a finish reason from a provider that omits it."""
-        return b"[DONE]" in b"".join(self._chunks[-3:])[-64:] or self.summary().finish_reason is not None
+        return self.is_done() or self.summary().finish_reason is not None
+
+    def _tail(self) -> bytes:
+        tail = b""
+        for chunk in reversed(self._chunks):
+            tail = chunk[-_TAIL:] + tail
+            if len(tail) >= _TAIL:
+                break
+        return tail
 
     def summary(self) -> Summary:
         """Read the copy. What the provider did not report stays None, or is estimated for a stream."""
@@ -95,7 +114,7 @@ def _summary_of_stream(data: bytes) -> Summary:
             finish_reason = finish_reason or _finish_reason(event)
     first = _parse(lines[0][5:]) if lines else None
     if usage is None and lines:
-        pieces = sum(1 for line in lines if b'"content"' in line or b'"arguments"' in line)
+        pieces = sum(1 for line in lines if _PIECE.search(line))
         usage = Usage("estimated", output=pieces)
     return Summary(usage or Usage(), _text(first.get("model")) if first else None, finish_reason)
 

@@ -6,6 +6,7 @@ fails gives its key back. While Redis is away requests pass, and a header says t
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -54,6 +55,7 @@ class IdempotencyKeys:
         self._timeout = timeout
         self._keep = keep
         self._limit = limit
+        self._undoing: set[asyncio.Task[None]] = set()
 
     async def reserve(
         self, principal: Principal, key: str, operation: str, body: bytes
@@ -66,13 +68,18 @@ class IdempotencyKeys:
         fingerprint = sha256(operation.encode() + b"\0" + body).hexdigest()
         name = sha256(f"{principal.agent_id}\0{key}".encode()).hexdigest()
         redis_key = organization_key(principal.org_id, "idempotency", name)
+        asking: asyncio.Future[Any] = asyncio.ensure_future(
+            self._redis.set(redis_key, fingerprint, nx=True, get=True, ex=_RESERVED_FOR)
+        )
         try:
             async with asyncio.timeout(self._timeout):
-                before: Any = await self._redis.set(
-                    redis_key, fingerprint, nx=True, get=True, ex=_RESERVED_FOR
-                )
+                before = await asyncio.shield(asking)
         except (RedisError, OSError, TimeoutError):
+            self._undo(asking, redis_key)
             return Reservation(redis_key, fingerprint, is_honoured=False)
+        except asyncio.CancelledError:
+            self._undo(asking, redis_key)
+            raise
         if before is None:
             return Reservation(redis_key, fingerprint)
         return _judge(before, fingerprint)
@@ -93,6 +100,18 @@ class IdempotencyKeys:
         """Free the key: the request was not answered. Never raises."""
         if reservation.is_honoured:
             await self._quietly(self._redis.delete(reservation.key))
+
+    def _undo(self, asking: "asyncio.Future[Any]", redis_key: str) -> None:
+        """Redis may have made a reservation whose answer nobody waited for; then the key is freed."""
+
+        async def undo() -> None:
+            with suppress(RedisError, OSError, TimeoutError):
+                if await asking is None:
+                    await self._redis.delete(redis_key)
+
+        task = asyncio.create_task(undo(), name="idempotency-undo")
+        self._undoing.add(task)
+        task.add_done_callback(self._undoing.discard)
 
     async def _quietly(self, command: Any) -> None:
         try:

@@ -14,8 +14,7 @@ async def end_idle_sessions(postgres: Postgres, idle: timedelta) -> None:
     ended = 0
     org_id = await repository.next_organization(postgres, None)
     while org_id is not None:
-        async with postgres.transaction(org_id) as connection:
-            ended += await repository.end_idle_sessions(connection, idle)
+        ended += await repository.end_idle_sessions(postgres, org_id, idle)
         org_id = await repository.next_organization(postgres, org_id)
     if ended:
         logger.info("%d idle sessions have ended", ended)

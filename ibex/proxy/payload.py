@@ -1,7 +1,7 @@
 """Parses and checks a body. Only what IBEX acts on is checked; everything else is the provider's to judge."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -54,7 +54,7 @@ def parse_embeddings(body: bytes) -> Payload:
     problems = _common_problems(fields)
     if not isinstance(fields.get("input"), str | list) or not fields["input"]:
         problems.append(FieldError("input", "must be a text or a list, and not empty"))
-    return _checked(fields, problems)
+    return replace(_checked(fields, problems), streams=False)
 
 
 def _parse_object(body: bytes) -> dict[str, Any]:

@@ -123,7 +123,8 @@ class Pipeline:
             progress.error_code = error.code
             await reply.error(error)
         except ClientGoneError:
-            progress.outcome = "client_gone"
+            # Clients may hang up as soon as they have read the end of a stream, before that of the message.
+            progress.outcome = "ok" if progress.capture.is_done() else "client_gone"
         except Exception:
             logger.exception("request %s failed", request_id)
             progress.outcome = "broken" if reply.has_started else "failed"
@@ -172,11 +173,9 @@ class Pipeline:
         progress.target = targets[0]
         answer: Answer | None = None
         try:
-            answer = await self._caller.open(targets, compose, deadline)
-            progress.target, progress.attempts = answer.target, answer.attempts
+            answer = await self._caller.open(targets, compose, deadline, progress.attempt)
             await self._forward(answer, reply, progress, clock, deadline)
         except NoAnswerError as error:
-            progress.target, progress.attempts = error.target, error.attempts
             raise error.for_client() from None
         except AttemptFailedError as failure:
             raise to_error(failure, progress.target.upstream.name) from None

@@ -6,9 +6,9 @@ from ibex.proxy.deadline import Deadline
 from ibex.proxy.providers.base import BrokenAnswerError
 from ibex.proxy.providers.calling import Answer
 from ibex.proxy.reply import Reply
-from ibex.proxy.request import ClientGoneError
 
 _LONGEST_HELD = 256 << 10
+_EVENTS = "text/event-stream"
 
 
 class WholeLines:
@@ -43,23 +43,19 @@ class WholeLines:
 async def relay(answer: Answer, reply: Reply, capture: Capture, deadline: Deadline) -> None:
     """Forward every chunk until the provider ends.
 
-    Raises PROVIDER_ERROR or PROVIDER_TIMEOUT when the provider breaks off or falls silent, and
-    `ClientGoneError` when the client has not taken anything for as long as a provider may be silent.
+    Raises PROVIDER_ERROR or PROVIDER_TIMEOUT when the provider breaks off or falls silent. How long a client
+    may take is the server's to limit.
     """
     lines = WholeLines()
     idle = answer.target.upstream.timeouts.idle
-    content_type = answer.response.headers.get("Content-Type", "text/event-stream")
-    await reply.start(200, content_type.encode("latin-1"))
-    chunk, is_writing = answer.first, False
+    await reply.start(200, _content_type(answer))
+    chunk = answer.first
     try:
-        with deadline.within(idle):
-            while chunk:
-                capture.feed(chunk, is_stream=True)
-                if whole := lines.feed(chunk):
-                    is_writing = True
-                    await reply.write(whole)
-                    is_writing = False
-                deadline.within(idle)
+        while chunk:
+            capture.feed(chunk, is_stream=True)
+            if whole := lines.feed(chunk):
+                await reply.write(whole)
+            with deadline.within(idle):
                 chunk = await answer.response.read_chunk()
         if not capture.has_ended_well():
             raise BrokenAnswerError
@@ -68,10 +64,14 @@ async def relay(answer: Answer, reply: Reply, capture: Capture, deadline: Deadli
             ErrorCode.PROVIDER_ERROR, f"The provider `{answer.target.upstream.name}` broke off its answer."
         ) from None
     except TimeoutError:
-        if is_writing:
-            raise ClientGoneError from None
         raise IbexError(
             ErrorCode.PROVIDER_TIMEOUT,
             f"The provider `{answer.target.upstream.name}` fell silent for {idle:g} s.",
         ) from None
     await reply.finish(lines.rest())
+
+
+def _content_type(answer: Answer) -> bytes:
+    """The provider's, as long as it can stand in a header."""
+    content_type = answer.response.headers.get("Content-Type", "")
+    return (content_type if content_type.isascii() and content_type.isprintable() else _EVENTS).encode()

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from psycopg.rows import scalar_row
 
-from ibex.storage import Connection, Postgres
+from ibex.storage import Postgres
 
 if TYPE_CHECKING:
     from ibex.proxy.turns import Turn
@@ -43,9 +43,9 @@ ON CONFLICT (org_id, agent_id, id) DO UPDATE SET
 """
 
 
-async def insert_turns(connection: Connection, turns: Sequence["Turn"]) -> None:
+async def insert_turns(postgres: Postgres, org_id: UUID, turns: Sequence["Turn"]) -> None:
     """Store the turns of one organization and bring their sessions up to date."""
-    await connection.execute(_INSERT_TURNS, (orjson.dumps(turns).decode(),))
+    await postgres.execute(org_id, _INSERT_TURNS, (orjson.dumps(turns).decode(),))
 
 
 async def next_organization(postgres: Postgres, after: UUID | None) -> UUID | None:
@@ -53,9 +53,10 @@ async def next_organization(postgres: Postgres, after: UUID | None) -> UUID | No
     return await postgres.fetch_one(None, "SELECT ibex.next_organization(%s)", (after,), row=scalar_row)
 
 
-async def end_idle_sessions(connection: Connection, idle: timedelta) -> int:
-    """How many sessions of the transaction's organization have ended."""
-    cursor = await connection.execute(
+async def end_idle_sessions(postgres: Postgres, org_id: UUID, idle: timedelta) -> int:
+    """How many sessions of an organization have ended."""
+    return await postgres.execute(
+        org_id,
         """
         UPDATE ibex.sessions
         SET status = 'ended'
@@ -63,4 +64,3 @@ async def end_idle_sessions(connection: Connection, idle: timedelta) -> int:
         """,
         (idle,),
     )
-    return cursor.rowcount

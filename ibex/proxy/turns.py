@@ -15,7 +15,7 @@ from ibex.storage.write_behind import WriteBehind
 Outcome = Literal["ok", "client_gone", "failed", "broken"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
     """One call within a session: sizes and hashes of what was said, never the text.
 
@@ -60,8 +60,7 @@ class TurnLog(WriteBehind[Turn]):
     def __init__(self, postgres: Postgres, *, capacity: int, dropped: Callable[[int], None]) -> None:
         async def write(turns: Sequence[Turn]) -> None:
             for org_id, group in groupby(sorted(turns, key=_org), key=_org):
-                async with postgres.transaction(org_id) as connection:
-                    await repository.insert_turns(connection, list(group))
+                await repository.insert_turns(postgres, org_id, list(group))
 
         super().__init__(write, dropped=dropped, capacity=capacity)
 

@@ -28,7 +28,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     stall_seconds = 60.0
 
     _in_head = False
-    _has_begun = False
+    _in_message = False
+    _messages = 0
     _head_size = 0
     _unfinished = 0
     _timer: asyncio.TimerHandle | None = None
@@ -55,12 +56,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        self._has_begun = False
+        self._messages = int(self._in_message)
         super().data_received(data)
         if self._in_head and not self.transport.is_closing():
-            # The parser hands a header over when it is complete, so one without end shows only here; where
-            # in `data` a head began does not, so only what follows is counted.
-            if not self._has_begun:
+            # The parser hands a header over when it is complete, so one without end shows only here. Where a
+            # head begins behind another message in the same `data` does not, so there it is not counted yet.
+            if self._messages == 1:
                 self._unfinished += len(data)
             if self._unfinished > self.header_bytes:
                 self._refuse(self._too_large())
@@ -68,7 +69,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._start_timer()
 
     def on_message_begin(self) -> None:
-        self._in_head = self._has_begun = True
+        self._in_head = self._in_message = True
+        self._messages += 1
         self._head_size = self._unfinished = 0
         super().on_message_begin()
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
@@ -87,6 +89,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._in_message = False
         super().on_message_complete()
         if not self.pipeline:
             # Reading pauses while much of a body waits to be taken; now it would hide that the client leaves.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import orjson
 
@@ -52,16 +53,14 @@ class Answer:
     response: ProviderResponse
     first: bytes
     is_stream: bool
-    attempts: int
 
 
 @dataclass(slots=True, eq=False)
 class NoAnswerError(Exception):
-    """Every target was tried. `failure` is the last one's, None when its breaker was open."""
+    """Every target was tried. `failure` is the last one, at `target`; None when every breaker was open."""
 
     target: Target
     failure: AttemptFailedError | None
-    attempts: int
 
     def for_client(self) -> IbexError:
         """What the client is told."""
@@ -71,11 +70,12 @@ class NoAnswerError(Exception):
         return IbexError(
             ErrorCode.PROVIDER_UNAVAILABLE,
             f"The provider `{name}` has kept failing and is left alone for a moment.",
-            headers={"Retry-After": str(max(1, round(self.target.upstream.breaker.wait())))},
+            headers={"Retry-After": str(max(1, ceil(self.target.upstream.breaker.wait())))},
         )
 
 
 Compose = Callable[[Target], ProviderRequest]
+Attempting = Callable[[Target], None]
 Observe = Callable[[str, str], None]
 
 
@@ -90,34 +90,34 @@ class Caller:
     def __init__(self, observe: Observe) -> None:
         self._observe = observe
 
-    async def open(self, targets: Sequence[Target], compose: Compose, deadline: Deadline) -> Answer:
+    async def open(
+        self, targets: Sequence[Target], compose: Compose, deadline: Deadline, attempting: Attempting
+    ) -> Answer:
         """The first answer to be had; nothing of it has been forwarded yet. Raises `NoAnswerError`."""
-        attempts = 0
-        failure: AttemptFailedError | None = None
+        no_answer = NoAnswerError(targets[0], None)
         for target in targets:
             request = compose(target)
             retry = 0
             while target.upstream.breaker.admit():
-                attempts += 1
+                attempting(target)
                 try:
-                    return await self._attempt(target, request, attempts, deadline)
+                    return await self._attempt(target, request, deadline)
                 except AttemptFailedError as failed:
                     failure = failed
+                no_answer = NoAnswerError(target, failure)
                 if failure.blames_the_request:
-                    raise NoAnswerError(target, failure, attempts)
+                    raise no_answer
                 delay = target.upstream.retries.delay(retry, failure.retry_after)
                 if delay is None or not failure.is_retryable:
                     break
                 retry += 1
                 await asyncio.sleep(delay)
-        raise NoAnswerError(target, failure, attempts)
+        raise no_answer
 
-    async def _attempt(
-        self, target: Target, request: ProviderRequest, attempts: int, deadline: Deadline
-    ) -> Answer:
+    async def _attempt(self, target: Target, request: ProviderRequest, deadline: Deadline) -> Answer:
         upstream = target.upstream
         try:
-            answer = await _first_bytes(target, request, attempts, deadline)
+            answer = await _first_bytes(target, request, deadline)
         except AttemptFailedError as failure:
             self._observe(upstream.name, failure.kind)
             if failure.blames_the_provider:
@@ -133,7 +133,7 @@ class Caller:
         return answer
 
 
-async def _first_bytes(target: Target, request: ProviderRequest, attempts: int, deadline: Deadline) -> Answer:
+async def _first_bytes(target: Target, request: ProviderRequest, deadline: Deadline) -> Answer:
     """Send, wait for the head and the first bytes, and check that they are what was asked for."""
     response: ProviderResponse | None = None
     try:
@@ -142,12 +142,15 @@ async def _first_bytes(target: Target, request: ProviderRequest, attempts: int, 
             if response.status != 200:
                 body = await _read_all(response, _LARGEST_ERROR)
                 raise from_answer(response.status, response.headers, body, target.upstream.secret)
-            first = await response.read_chunk()
             is_stream = _is_stream(response.headers)
+            first = await response.read_chunk()
             if is_stream:
                 first = await _first_line(response, first)
         if not first or not _is_plausible(first, is_stream=is_stream):
             raise AttemptFailedError("invalid")
+        if is_stream is not request.streams:
+            # A client cannot read the one where it expects the other; asking again would cost as much again.
+            raise AttemptFailedError("invalid", response.status)
     except UnreachableError:
         raise AttemptFailedError("unreachable") from None
     except BrokenAnswerError:
@@ -159,7 +162,7 @@ async def _first_bytes(target: Target, request: ProviderRequest, attempts: int, 
     except BaseException:
         _close(response)
         raise
-    return Answer(target, response, first, is_stream, attempts)
+    return Answer(target, response, first, is_stream)
 
 
 async def _first_line(response: ProviderResponse, first: bytes) -> bytes:
@@ -180,7 +183,7 @@ async def _read_all(response: ProviderResponse, limit: int) -> bytes:
 
 
 def _is_stream(headers: Mapping[str, str]) -> bool:
-    return headers.get("Content-Type", "").startswith("text/event-stream")
+    return headers.get("Content-Type", "").lower().startswith("text/event-stream")
 
 
 def _is_plausible(first: bytes, *, is_stream: bool) -> bool:
