@@ -30,7 +30,7 @@ class RequestHeaders:
     def text(self, name: bytes) -> str | None:
         """A header's value, its name in lower case; None when absent or empty."""
         value = self.fields.get(name)
-        return value.decode("latin-1").strip() or None if value else None
+        return value.decode("utf-8", "replace").strip() or None if value else None
 
     def bearer_token(self) -> str:
         """Raises MISSING_TOKEN, or INVALID_TOKEN when the scheme is another."""

@@ -49,7 +49,7 @@ class Router:
     def names(self) -> list[str]:
         """What can be asked for by name: aliases, exact models, and each pattern behind its provider."""
         patterns = [f"{provider}/{pattern}" for pattern, provider in self._patterns]
-        return [*self._aliases, *self._exact, *patterns]
+        return list(dict.fromkeys((*self._aliases, *self._exact, *patterns)))
 
     def exact_models(self) -> list[tuple[str, str]]:
         """Models that are declared by name, each with its owner: a provider, or `ibex` for an alias."""

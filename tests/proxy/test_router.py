@@ -18,7 +18,7 @@ MODELS = NAMES | st.text(max_size=8)
 
 def upstream(name: str) -> Upstream:
     return Upstream(
-        name, MockProvider(name), TimeoutSettings(), RetryPolicy(0, 1.0, 1.0), CircuitBreaker(), None
+        name, MockProvider(name), TimeoutSettings(), RetryPolicy(0, 1.0, 1.0), CircuitBreaker(), ()
     )
 
 

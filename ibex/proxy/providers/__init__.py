@@ -12,6 +12,9 @@ from ibex.settings import ProviderSettings
 
 __all__ = ["Provider", "Upstream", "build_upstreams"]
 
+# A shorter header, `true` say, is no secret, and taking it out of messages would mutilate them.
+_SHORTEST_SECRET = 8
+
 
 def build_upstreams(settings: Mapping[str, ProviderSettings], user_agent: str) -> dict[str, Upstream]:
     """The configured providers by name, each with its timeouts, retries and circuit breaker."""
@@ -28,5 +31,11 @@ def _upstream(name: str, settings: ProviderSettings, user_agent: str) -> Upstrea
         timeouts=settings.timeouts,
         retries=RetryPolicy.of(settings.retries),
         breaker=CircuitBreaker(),
-        secret=settings.api_key.get_secret_value() if settings.api_key else None,
+        secrets=_secrets(settings),
     )
+
+
+def _secrets(settings: ProviderSettings) -> tuple[str, ...]:
+    """What no client may be shown: the key, and the configured headers, which may carry another."""
+    key = (settings.api_key.get_secret_value(),) if settings.api_key else ()
+    return (*key, *(value for value in settings.headers.values() if len(value) >= _SHORTEST_SECRET))

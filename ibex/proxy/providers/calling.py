@@ -34,7 +34,7 @@ class Upstream:
     timeouts: TimeoutSettings
     retries: RetryPolicy
     breaker: CircuitBreaker
-    secret: str | None
+    secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ async def _first_bytes(target: Target, request: ProviderRequest, deadline: Deadl
             response = await target.upstream.provider.send(request)
             if response.status != 200:
                 body = await _read_all(response, _LARGEST_ERROR)
-                raise from_answer(response.status, response.headers, body, target.upstream.secret)
+                raise from_answer(response.status, response.headers, body, target.upstream.secrets)
             is_stream = _is_stream(response.headers)
             first = await response.read_chunk()
             if is_stream:

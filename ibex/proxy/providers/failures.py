@@ -1,7 +1,7 @@
 """What can go wrong at a provider, and what the client is told of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -57,9 +57,9 @@ class AttemptFailedError(Exception):
 
 
 def from_answer(
-    status: int, headers: Mapping[str, str], body: bytes, secret: str | None
+    status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
 ) -> AttemptFailedError:
-    """The failure that an answer with an error status is; `secret` is cut out of everything it says."""
+    """The failure that an answer with an error status is; `secrets` are cut out of everything it says."""
     kind: Kind = "error"
     if status in {401, 403, 407}:
         kind = "refused_credentials"
@@ -68,7 +68,7 @@ def from_answer(
     elif not 400 <= status < 600:
         kind = "invalid"
     return AttemptFailedError(
-        kind, status, _retry_after(headers.get("Retry-After")), _error_object(body, secret)
+        kind, status, _retry_after(headers.get("Retry-After")), _error_object(body, secrets)
     )
 
 
@@ -126,7 +126,7 @@ def _retry_after(text: str | None) -> float | None:
         return None
 
 
-def _error_object(body: bytes, secret: str | None) -> Mapping[str, Any] | None:
+def _error_object(body: bytes, secrets: Sequence[str]) -> Mapping[str, Any] | None:
     """The provider's error object with its texts made safe; None when the body is not of that form."""
     try:
         parsed = orjson.loads(body)
@@ -138,13 +138,13 @@ def _error_object(body: bytes, secret: str | None) -> Mapping[str, Any] | None:
     if not isinstance(error, dict):
         return None
     return {
-        name: _without_secrets(value, secret) if isinstance(value, str) else value
+        name: _without_secrets(value, secrets) if isinstance(value, str) else value
         for name, value in error.items()
         if name in {"message", "type", "param", "code"} and isinstance(value, str | int)
     }
 
 
-def _without_secrets(text: str, secret: str | None) -> str:
-    if secret:
+def _without_secrets(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
         text = text.replace(secret, "[redacted]")
     return _LOOKS_LIKE_A_KEY.sub("[redacted]", text)[:_LONGEST_MESSAGE]
