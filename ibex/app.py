@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +23,7 @@ from ibex.proxy import (
     Recorder,
     Router,
     TurnLog,
+    Upstream,
     build_upstreams,
     end_idle_sessions,
 )
@@ -38,6 +39,7 @@ _FLUSH_EVERY = 0.25
 # Each command on the request path has a deadline of its own; this only frees a connection that hangs.
 _REDIS_PATIENCE = 2.0
 _WARM_UP = 2.0
+_USER_AGENT = f"ibex/{ibex.__version__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         keep=settings.idempotency_hours * 3_600,
         limit=settings.idempotency_limit_bytes,
     )
-    upstreams = build_upstreams(settings.providers, f"ibex/{ibex.__version__}")
-    router = Router(upstreams, {name: p.models for name, p in settings.providers.items()}, settings.aliases)
+    upstreams = build_upstreams(settings.providers, _USER_AGENT)
+    router = _router(settings, upstreams)
     recorder = Recorder(
         turns=turns, idempotency=idempotency, instruments=instruments, access_log=access_log, tracing=spans
     )
@@ -152,7 +154,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
                 pipeline,
                 ModelList(router, upstreams),
                 admission,
-                instruments,
+                recorder,
                 message_limit=settings.message_limit,
                 docs_base_url=settings.url,
             ),
@@ -161,9 +163,20 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
             ),
         },
         docs_base_url=settings.url,
+        refused=lambda status: instruments.count_request("other", status),
         startup=startup,
         shutdown=shutdown,
     )
+
+
+def dead_ends(settings: Settings) -> list[tuple[str, str]]:
+    """Aliases with a model that no provider serves, each with that model."""
+    return _router(settings, build_upstreams(settings.providers, _USER_AGENT)).dead_ends()
+
+
+def _router(settings: Settings, upstreams: Mapping[str, Upstream]) -> Router:
+    models = {name: provider.models for name, provider in settings.providers.items()}
+    return Router(upstreams, models, settings.aliases)
 
 
 def periodic_jobs(postgres: Postgres, *, idle: timedelta) -> list[PeriodicJob]:

@@ -54,7 +54,6 @@ class ErrorCode(StrEnum):
     PROVIDER_RATE_LIMITED = "PROVIDER_RATE_LIMITED"
     PROVIDER_TIMEOUT = "PROVIDER_TIMEOUT"
     AUTH_UNAVAILABLE = "AUTH_UNAVAILABLE"
-    SERVICE_DEGRADED = "SERVICE_DEGRADED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -224,12 +223,6 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         503,
         "api_error",
         "The token cannot be checked because the database does not answer; nothing is let through unchecked.",
-        "Try again shortly; an operator looks at `/ready`.",
-    ),
-    ErrorCode.SERVICE_DEGRADED: Explanation(
-        503,
-        "api_error",
-        "A part that this call cannot do without is not available.",
         "Try again shortly; an operator looks at `/ready`.",
     ),
     ErrorCode.INTERNAL_ERROR: Explanation(

@@ -42,6 +42,7 @@ class Edge:
     Parameters
     ----------
     routes: path → method → endpoint.
+    refused: told the status of every request that no endpoint has answered.
     startup, shutdown: run by the server before the first and after the last request.
     """
 
@@ -50,11 +51,13 @@ class Edge:
         routes: Routes,
         *,
         docs_base_url: str,
+        refused: Callable[[int], None],
         startup: Callable[[], Awaitable[None]],
         shutdown: Callable[[], Awaitable[None]],
     ) -> None:
         self._routes = {path: _with_head(methods) for path, methods in {**routes, **error_pages()}.items()}
         self._docs_base_url = docs_base_url
+        self._refused = refused
         self._startup = startup
         self._shutdown = shutdown
 
@@ -91,6 +94,7 @@ class Edge:
             )
 
     async def _refuse(self, scope: Scope, send: Send, error: IbexError) -> None:
+        self._refused(error.status)
         request_id = str(uuid7())
         dialect: Dialect = "anthropic" if scope["path"].startswith("/v1/messages") else "openai"
         body = envelope(error, dialect, request_id=request_id, docs_base_url=self._docs_base_url)

@@ -1,6 +1,7 @@
 """Changes to organizations, agents and tokens: each one transaction, audited, and told to every process."""
 
 import re
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from ibex.errors import ErrorCode, FieldError, IbexError
 from ibex.ids import uuid7
 from ibex.storage import Postgres
 
+# Any constant does, as long as every replica uses the same.
+_LOCK = 0x1BE0_0002
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -27,6 +30,10 @@ class Administration:
         self._changes = changes
         self._pepper = pepper
         self._actor = actor
+
+    def alone(self) -> AbstractAsyncContextManager[object]:
+        """While this is entered, no other process of any replica is in it."""
+        return self._postgres.locked(_LOCK)
 
     async def find_organization(self, slug: str) -> Organization | None:
         return await repository.find_organization(self._postgres, slug)

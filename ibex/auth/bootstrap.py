@@ -51,22 +51,24 @@ async def bootstrap(administration: Administration, data_dir: Path, base_url: st
     """Create what is missing and keep the credentials in the data directory (0600).
 
     A start that was interrupted is completed by the next one: the file is written before the token exists,
-    so a token that exists was written. None when the organization has tokens, but none of them is known here.
+    so a token that exists was written. Of replicas that start together one creates, the others find. None
+    when the organization has tokens, but none of them is known here.
     """
     path = data_dir / FILE_NAME
-    organization = await administration.find_organization(DEFAULT)
-    if organization is None:
-        organization = await administration.create_organization(DEFAULT, "Default")
-    agents = {agent.slug: agent for agent in await administration.list_agents(organization.id)}
-    agent = agents.get(DEFAULT)
-    if agent is None and not agents:
-        agent = await administration.create_agent(organization.id, "Default", DEFAULT)
-    if agent is not None and not await administration.list_tokens(organization.id):
-        token = tokens.generate(uuid7())
-        Credentials(base_url, str(token), str(organization.id), str(agent.id)).write(path)
-        await administration.create_token(
-            organization.id, "Administrator", ALL, default_agent=DEFAULT, token=token
-        )
+    async with administration.alone():
+        organization = await administration.find_organization(DEFAULT)
+        if organization is None:
+            organization = await administration.create_organization(DEFAULT, "Default")
+        agents = {agent.slug: agent for agent in await administration.list_agents(organization.id)}
+        agent = agents.get(DEFAULT)
+        if agent is None and not agents:
+            agent = await administration.create_agent(organization.id, "Default", DEFAULT)
+        if agent is not None and not await administration.list_tokens(organization.id):
+            token = tokens.generate(uuid7())
+            Credentials(base_url, str(token), str(organization.id), str(agent.id)).write(path)
+            await administration.create_token(
+                organization.id, "Administrator", ALL, default_agent=DEFAULT, token=token
+            )
     return _at_this_address(path, base_url, organization.id)
 
 

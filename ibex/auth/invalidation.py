@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 import orjson
@@ -49,6 +49,7 @@ class ChangeFeed:
         self._redis = redis
         self._on_change = on_change
         self._heard_at = float("-inf")
+        self._is_cut_off = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -70,10 +71,16 @@ class ChangeFeed:
             try:
                 await self._listen()
             except (RedisError, OSError, TimeoutError) as error:
-                logger.warning(
-                    "the feed of changes is cut off, caches are not trusted: %s", type(error).__name__
-                )
+                self._tell(error)
             await asyncio.sleep(_RETRY_EVERY)
+
+    def _tell(self, error: Exception) -> None:
+        """Once per outage: whoever reads the log at night has enough to read."""
+        if not self._is_cut_off:
+            self._is_cut_off = True
+            logger.warning(
+                "the feed of changes is cut off (%s): caches are not trusted", type(error).__name__
+            )
 
     async def _listen(self) -> None:
         async with self._redis.pubsub() as subscription:
@@ -93,10 +100,19 @@ class ChangeFeed:
 
     def _receive(self, kind: str, data: object) -> None:
         if kind == "subscribe":
+            if self._is_cut_off:
+                self._is_cut_off = False
+                logger.warning("the feed of changes is back")
             self._on_change(None)
         elif kind == "message" and isinstance(data, bytes):
-            try:
-                fields = orjson.loads(data)
-                self._on_change(Change(fields["kind"], UUID(fields["id"])))
-            except (ValueError, KeyError, TypeError):
-                self._on_change(None)
+            self._on_change(_parse(data))
+
+
+def _parse(message: bytes) -> Change | None:
+    """The change that a message tells of; None for what this version does not understand."""
+    try:
+        fields = orjson.loads(message)
+        kind, change_id = fields["kind"], UUID(str(fields["id"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Change(kind, change_id) if kind in get_args(Kind) else None

@@ -86,10 +86,12 @@ class TokenValidator:
         return await self._look_up_once(key, token, agent)
 
     def forget(self, change: Change | None) -> None:
-        """Drop what a change touches; None drops everything."""
+        """Drop what a change touches; None drops everything. Nobody waits for an older answer from now on."""
         self._generation += 1
+        self._lookups.clear()
         if change is None:
             self._entries.clear()
+            self._refused.clear()
             return
         touched = [key for key, entry in self._entries.items() if _touches(change, entry.principal)]
         for key in touched:
@@ -109,7 +111,8 @@ class TokenValidator:
             raise _refusal(ErrorCode.AUTH_UNAVAILABLE) from None
 
     def _finished(self, key: _Key, lookup: asyncio.Task[Principal]) -> None:
-        self._lookups.pop(key, None)
+        if self._lookups.get(key) is lookup:
+            del self._lookups[key]
         if not lookup.cancelled():
             # Every waiter may have given up; an exception nobody fetches would be logged with a trace.
             lookup.exception()
@@ -133,7 +136,7 @@ class TokenValidator:
         return principal
 
     def _remember_refusal(self, digest: bytes, code: ErrorCode) -> None:
-        """Only refusals that no change can lift: an id never gets another secret, a revocation stays."""
+        """Only refusals that no single change lifts: an id never gets another secret, a revocation stays."""
         _make_room(self._refused)
         self._refused[digest] = code
 

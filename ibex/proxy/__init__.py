@@ -6,7 +6,7 @@ from ibex.proxy.idempotency import IdempotencyKeys
 from ibex.proxy.idleness import end_idle_sessions
 from ibex.proxy.model_list import ModelList
 from ibex.proxy.pipeline import Bounds, Pipeline
-from ibex.proxy.providers import build_upstreams
+from ibex.proxy.providers import Upstream, build_upstreams
 from ibex.proxy.providers.calling import Caller
 from ibex.proxy.record import Recorder
 from ibex.proxy.routing import Router
@@ -23,6 +23,7 @@ __all__ = [
     "Recorder",
     "Router",
     "TurnLog",
+    "Upstream",
     "build_upstreams",
     "end_idle_sessions",
 ]

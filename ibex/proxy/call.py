@@ -17,7 +17,7 @@ from ibex.proxy.reply import Reply
 from ibex.proxy.turns import Outcome, Turn
 from ibex.telemetry import StepClock
 
-OperationName = Literal["chat_completions", "embeddings"]
+OperationName = Literal["chat_completions", "embeddings", "models"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class Pipeline:
         finally:
             self._deadlines.close(deadline)
             self._instruments.in_flight.add(amount=-1.0)
-            self._recorder.record(operation, request_id, trace, call, progress, reply, clock)
+            self._recorder.record(operation.name, request_id, trace, call, progress, reply, clock)
 
     async def _reserve(
         self, principal: Principal, headers: RequestHeaders, operation: Operation, body: bytes, reply: Reply

@@ -3,7 +3,7 @@
 import asyncio
 from uuid import UUID
 
-from ibex.proxy.call import Call, Operation, Progress, turn_of
+from ibex.proxy.call import Call, OperationName, Progress, turn_of
 from ibex.proxy.capture import Summary
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
 from ibex.proxy.reply import Reply
@@ -34,7 +34,7 @@ class Recorder:
 
     def record(
         self,
-        operation: Operation,
+        operation: OperationName,
         request_id: UUID,
         trace: Trace,
         call: Call | None,
@@ -51,7 +51,7 @@ class Recorder:
         self._measure(operation, progress, summary, reply, clock, status)
         self._log(operation, request_id, trace, call, progress, summary, reply, clock, status)
         self._tracing.record(
-            operation.name,
+            operation,
             clock,
             trace,
             {
@@ -79,7 +79,7 @@ class Recorder:
 
     def _measure(
         self,
-        operation: Operation,
+        operation: OperationName,
         progress: Progress,
         summary: Summary,
         reply: Reply,
@@ -87,8 +87,8 @@ class Recorder:
         status: int,
     ) -> None:
         instruments = self._instruments
-        instruments.count_request(operation.name, status)
-        instruments.request_seconds.observe(operation.name, seconds=clock.elapsed())
+        instruments.count_request(operation, status)
+        instruments.request_seconds.observe(operation, seconds=clock.elapsed())
         for step, begin, end in clock.laps:
             instruments.step_seconds.observe(step, seconds=end - begin)
         if reply.has_started:
@@ -103,7 +103,7 @@ class Recorder:
 
     def _log(
         self,
-        operation: Operation,
+        operation: OperationName,
         request_id: UUID,
         trace: Trace,
         call: Call | None,
@@ -118,7 +118,7 @@ class Recorder:
                 "time_ns": clock.started_ns,
                 "request_id": request_id,
                 "trace_id": trace.trace_id,
-                "operation": operation.name,
+                "operation": operation,
                 "status": status,
                 "outcome": progress.outcome,
                 "error_code": progress.error_code,

@@ -58,6 +58,15 @@ class Router:
             *((model, target.upstream.name) for model, target in self._exact.items()),
         ]
 
+    def dead_ends(self) -> list[tuple[str, str]]:
+        """Aliases with a model that no provider serves, each with that model."""
+        return [
+            (alias, model)
+            for alias, models in self._aliases.items()
+            for model in models
+            if self._find_one(model) is None
+        ]
+
     def serves(self, provider: str, model: str) -> bool:
         """Whether a provider is declared to serve a model."""
         return any(model == pattern or fnmatchcase(model, pattern) for pattern in self._models[provider])
@@ -71,6 +80,8 @@ class Router:
                 ErrorCode.PROVIDER_NOT_CONFIGURED,
                 f"No provider serves the model `{model[:128]}`. There are: {existing}.",
                 param="model",
+                # The official SDKs repeat every 5xx unless they are told that it is no use.
+                headers={"x-should-retry": "false"},
             )
         return targets
 

@@ -35,7 +35,13 @@ def serve_jobs(settings: Settings, connections: Connections, place: Place) -> No
         await postgres.open()
         try:
             jobs = periodic_jobs(postgres, idle=timedelta(minutes=settings.session_idle_minutes))
-            await work(connections.redis_url, jobs, ready=place.ready, stop=stop)
+            queue = settings.queue_redis_url
+            await work(
+                queue.get_secret_value() if queue else connections.redis_url,
+                jobs,
+                ready=place.ready,
+                stop=stop,
+            )
         finally:
             await postgres.close()
 

@@ -84,6 +84,7 @@ class Settings(Section):
     postgres_migration_dsn: SecretStr | None = None
     postgres_connections: Annotated[int, Field(ge=1, le=1_000)] = 10
     redis_url: SecretStr | None = None
+    queue_redis_url: SecretStr | None = None
     redis_timeout_seconds: Seconds = 0.05
     token_pepper: SecretStr | None = None
     token_cache_seconds: Annotated[float, Field(ge=0, le=30)] = 30.0
@@ -122,6 +123,17 @@ class Settings(Section):
         for name, targets in self.aliases.items():
             if not targets:
                 raise ValueError(f"alias `{name}` names no model")
+        return self
+
+    @model_validator(mode="after")
+    def _jobs_have_a_queue(self) -> Self:
+        """arq changes several keys at once, which a cluster allows on one slot only."""
+        url = self.redis_url.get_secret_value() if self.redis_url else ""
+        if url.partition(":")[0].endswith("+cluster") and self.jobs and self.queue_redis_url is None:
+            raise ValueError(
+                "the job queue cannot be on a cluster; "
+                "set `queue_redis_url` to a single server, or `jobs` to 0"
+            )
         return self
 
     @property

@@ -18,6 +18,9 @@ BEGIN
         CREATE ROLE ibex_service NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
         EXECUTE format('GRANT ibex_service TO %I WITH SET TRUE', current_user);
     END IF;
+EXCEPTION
+    -- Roles belong to the server: another of its databases may be migrated at this moment.
+    WHEN duplicate_object OR unique_violation THEN NULL;
 END
 $$;
 
@@ -179,6 +182,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ibex.audit_eve
 """
 
 GRANTS = """
+GRANT SELECT ON ibex.alembic_version TO ibex_service;
 GRANT SELECT, INSERT ON ibex.installation, ibex.session_turns, ibex.audit_events TO ibex_service;
 GRANT SELECT, INSERT, UPDATE ON ibex.organizations, ibex.users, ibex.agents, ibex.tokens, ibex.sessions
     TO ibex_service;

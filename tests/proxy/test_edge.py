@@ -25,6 +25,7 @@ def client() -> httpx2.AsyncClient:
     edge = Edge(
         {"/fail": {"GET": fail}, "/greet": {"GET": greet}},
         docs_base_url="http://docs",
+        refused=lambda status: None,
         startup=nothing,
         shutdown=nothing,
     )

@@ -89,22 +89,32 @@ class RateLimiter:
 
     async def _serve(self, org_id: UUID) -> None:
         """Check what waits, in batches, until nothing does."""
-        while self._waiting[org_id]:
-            waiting = self._waiting[org_id]
-            batch, self._waiting[org_id] = waiting[:_LARGEST_BATCH], waiting[_LARGEST_BATCH:]
-            try:
-                verdicts = await self._ask(org_id, [limits for limits, _ in batch])
-                self._was_late = False
-            except (RedisError, OSError, TimeoutError) as error:
-                # One late answer may be a hiccup; this batch is judged here, the next one asks again.
-                if self._was_late or not isinstance(error, TimeoutError | RedisTimeoutError):
-                    self._leave(error)
-                self._was_late = True
-                verdicts = [self._check_locally(org_id, limits) for limits, _ in batch]
-            for (_, future), verdict in zip(batch, verdicts, strict=True):
+        batch: list[_Waiting] = []
+        try:
+            while self._waiting[org_id]:
+                waiting = self._waiting[org_id]
+                batch, self._waiting[org_id] = waiting[:_LARGEST_BATCH], waiting[_LARGEST_BATCH:]
+                verdicts = await self._judge(org_id, [limits for limits, _ in batch])
+                for (_, future), verdict in zip(batch, verdicts, strict=True):
+                    if not future.done():
+                        future.set_result(verdict)
+        finally:
+            # Nobody may be left waiting for an answer that does not come, whatever has happened.
+            for _, future in (*batch, *self._waiting.pop(org_id)):
                 if not future.done():
-                    future.set_result(verdict)
-        del self._waiting[org_id]
+                    future.set_exception(RuntimeError("the limit check failed"))
+
+    async def _judge(self, org_id: UUID, requests: Sequence[Sequence[RateLimit]]) -> list[Verdict]:
+        try:
+            verdicts = await self._ask(org_id, requests)
+        except (RedisError, OSError, TimeoutError) as error:
+            # One late answer may be a hiccup; this batch is judged here, the next one asks again.
+            if self._was_late or not isinstance(error, TimeoutError | RedisTimeoutError):
+                self._leave(error)
+            self._was_late = True
+            return [self._check_locally(org_id, limits) for limits in requests]
+        self._was_late = False
+        return verdicts
 
     async def _ask(self, org_id: UUID, requests: Sequence[Sequence[RateLimit]]) -> list[Verdict]:
         prefix = organization_key(org_id, "limit", "rpm:")

@@ -49,7 +49,8 @@ for request = 0, #KEYS / width - 1 do
     end
     if admitted == 1 then
         for _, window in ipairs(windows) do
-            redis.call('HSET', window.key, 'total', window.total + 1, 'oldest', window.oldest)
+            -- A clock that was set back counts in a second before the oldest.
+            redis.call('HSET', window.key, 'total', window.total + 1, 'oldest', math.min(window.oldest, now))
             redis.call('HINCRBY', window.key, now, 1)
             redis.call('EXPIRE', window.key, WINDOW + 2)
         end
