@@ -3,6 +3,7 @@
 import hmac
 import os
 import secrets
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -57,8 +58,9 @@ async def verify_pepper(postgres: Postgres, pepper: bytes) -> None:
 
 def _write_once(path: Path, text: str) -> None:
     """Several processes may start at once: all of them end up with the same file."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Not named after the process: containers that share a volume may all be process 1.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = Path(name)
     try:
         os.write(descriptor, text.encode())
         os.fsync(descriptor)

@@ -37,10 +37,7 @@ NO_PERMISSION = Permission(0)
 ALL = Permission(sum(Permission))
 CHAT = Permission.MEMORY_READ | Permission.SESSION_CREATE | Permission.SESSION_READ
 
-_LABELS = {
-    bit: "admin:users" if bit is Permission.ADMIN_USERS else (bit.name or "").lower().replace("_", ":", 1)
-    for bit in Permission
-}
+_LABELS = {bit: (bit.name or "").lower().replace("_", ":", 1) for bit in Permission}
 _BY_LABEL = {label: bit for bit, label in _LABELS.items()}
 
 

@@ -181,10 +181,12 @@ async def insert_audit_event(
     outcome: str,
     detail: dict[str, Any],
 ) -> None:
+    """Store an event; one that is stored already, because the answer to an earlier try was lost, stays."""
     await connection.execute(
         """
         INSERT INTO ibex.audit_events (org_id, id, actor, action, target, outcome, detail)
         VALUES (%s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (org_id, id) DO NOTHING
         """,
         (org_id, event_id, actor, action, target, outcome, Jsonb(detail)),
     )

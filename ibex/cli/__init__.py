@@ -7,6 +7,7 @@ import click
 
 import ibex
 from ibex.cli.administer import agent, token
+from ibex.cli.doctor import doctor
 from ibex.cli.serve import migrate, serve
 
 
@@ -24,7 +25,7 @@ def main(context: click.Context, /, **options: Any) -> None:
     context.obj = options
 
 
-for command in (serve, migrate, token, agent):
+for command in (serve, migrate, token, agent, doctor):
     main.add_command(command)
 
 __all__ = ["main"]

@@ -1,6 +1,7 @@
 """`ibex token …` and `ibex agent …`: what an administrator does on the machine itself."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -9,21 +10,22 @@ from uuid import UUID
 import click
 
 from ibex.auth import (
+    ALL,
     Administration,
-    PepperError,
+    Agent,
     TokenRecord,
     UnknownPermissionError,
-    load_pepper,
     parse_permissions,
     permission_labels,
     verify_pepper,
 )
-from ibex.cli.options import data_dir, settings_from
+from ibex.cli.errors import explained
+from ibex.cli.options import as_json, data_dir, settings_from
 from ibex.cli.table import table
-from ibex.embedded import EmbeddedError
-from ibex.errors import IbexError
-from ibex.serving.preparation import Servers, say
-from ibex.storage import DatabaseUnavailableError, Postgres, connect_single
+from ibex.serving.preparation import check_dsn, connect_redis, existing_pepper, say
+from ibex.serving.servers import Addresses, Servers
+from ibex.settings import Settings
+from ibex.storage import Postgres
 
 Result = TypeVar("Result")
 Work = Callable[[Administration, UUID], Awaitable[Result]]
@@ -90,19 +92,23 @@ def create_token(
 
 @token.command("list")
 @organization
+@as_json
 @data_dir
 @click.pass_context
-def list_tokens(context: click.Context, /, org: str, **options: object) -> None:
+def list_tokens(context: click.Context, /, org: str, as_json: bool, **options: object) -> None:
     """List tokens, without their secrets."""
     records = _administer(context, org, lambda a, org_id: a.list_tokens(org_id), **options)
+    if as_json:
+        click.echo(json.dumps([_token_fields(record) for record in records], indent=2))
+        return
     rows = [
         (
             str(record.id),
             record.name,
             _state(record),
             record.agent_slug or "any",
-            record.expires_at.isoformat(timespec="seconds") if record.expires_at else "never",
-            ", ".join(permission_labels(record.permissions)),
+            _time(record.expires_at) or "never",
+            "all" if record.permissions == ALL else ", ".join(permission_labels(record.permissions)),
         )
         for record in records
     ]
@@ -128,27 +134,39 @@ def agent() -> None:
 @agent.command("create")
 @click.argument("name")
 @click.option("--slug", help="Short name for headers and commands; made from the name by default.")
-@click.option("--description", default="")
+@click.option("--description", default="", help="What the agent is for.")
 @organization
+@as_json
 @data_dir
 @click.pass_context
 def create_agent(
-    context: click.Context, /, name: str, slug: str | None, description: str, org: str, **options: object
+    context: click.Context,
+    /,
+    name: str,
+    slug: str | None,
+    description: str,
+    org: str,
+    as_json: bool,
+    **options: object,
 ) -> None:
-    """Create an agent."""
+    """Create an agent, and print its id and slug."""
     created = _administer(
         context, org, lambda a, org_id: a.create_agent(org_id, name, slug, description), **options
     )
-    click.echo(f"{created.id}  {created.slug}")
+    click.echo(json.dumps(_agent_fields(created), indent=2) if as_json else f"{created.id}  {created.slug}")
 
 
 @agent.command("list")
 @organization
+@as_json
 @data_dir
 @click.pass_context
-def list_agents(context: click.Context, /, org: str, **options: object) -> None:
+def list_agents(context: click.Context, /, org: str, as_json: bool, **options: object) -> None:
     """List agents."""
     agents = _administer(context, org, lambda a, org_id: a.list_agents(org_id), **options)
+    if as_json:
+        click.echo(json.dumps([_agent_fields(agent) for agent in agents], indent=2))
+        return
     rows = [(str(a.id), a.slug, a.name, a.status) for a in agents]
     click.echo(table(("ID", "SLUG", "NAME", "STATE"), rows))
 
@@ -179,34 +197,63 @@ def _administer(context: click.Context, /, org: str, work: Work[Result], **optio
     """Do `work` on the database of this installation, starting the bundled servers if nothing runs."""
     settings = settings_from(context, **options)
     servers = Servers(settings, say)
-
-    async def run() -> Result:
-        addresses = servers.running() or servers.start()
-        pepper = load_pepper(
-            settings.data_dir, settings.token_pepper.get_secret_value() if settings.token_pepper else None
+    if not servers.have_data():
+        raise click.ClickException(
+            f"There is no IBEX in {settings.data_dir} yet. Start one with `ibex serve`, "
+            "or name its data directory with --data-dir or IBEX_DATA_DIR."
         )
-        postgres = Postgres(addresses.postgres_dsn, connections=1)
-        changes = connect_single(addresses.redis_url, timeout=2.0)
-        await postgres.open()
+    with explained():
         try:
-            await verify_pepper(postgres, pepper)
-            administration = Administration(postgres, changes, pepper, actor="cli")
-            found = await administration.find_organization(org)
-            if found is None:
-                raise click.ClickException(f"There is no organization `{org}`. Has `ibex serve` run here?")
-            return await work(administration, found.id)
+            addresses = servers.reachable() or servers.start()
+            return asyncio.run(_on_database(settings, addresses, org, work))
         finally:
-            await changes.aclose()
-            await postgres.close()
+            servers.stop()
 
+
+async def _on_database(settings: Settings, addresses: Addresses, org: str, work: Work[Result]) -> Result:
+    check_dsn(addresses.postgres_dsn)
+    pepper = existing_pepper(settings)
+    postgres = Postgres(addresses.postgres_dsn, connections=1)
+    changes = connect_redis(addresses.redis_url)
+    await postgres.open()
     try:
-        return asyncio.run(run())
-    except IbexError as error:
-        raise click.ClickException(error.message) from None
-    except (EmbeddedError, PepperError, DatabaseUnavailableError) as error:
-        raise click.ClickException(str(error)) from None
+        await verify_pepper(postgres, pepper)
+        administration = Administration(postgres, changes, pepper, actor="cli")
+        found = await administration.find_organization(org)
+        if found is None:
+            raise click.ClickException(f"There is no organization `{org}`. Has `ibex serve` run here?")
+        return await work(administration, found.id)
     finally:
-        servers.stop()
+        await changes.aclose()
+        await postgres.close()
+
+
+def _token_fields(record: TokenRecord) -> dict[str, object]:
+    return {
+        "id": str(record.id),
+        "name": record.name,
+        "state": _state(record),
+        "agent": record.agent_slug,
+        "permissions": permission_labels(record.permissions),
+        "created_at": _time(record.created_at),
+        "expires_at": _time(record.expires_at),
+        "revoked_at": _time(record.revoked_at),
+    }
+
+
+def _agent_fields(agent: Agent) -> dict[str, object]:
+    return {
+        "id": str(agent.id),
+        "slug": agent.slug,
+        "name": agent.name,
+        "description": agent.description,
+        "state": agent.status,
+        "created_at": _time(agent.created_at),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
 
 
 def _state(record: TokenRecord) -> str:

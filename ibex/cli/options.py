@@ -13,12 +13,20 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def settings_from(context: click.Context, **overrides: Any) -> Settings:
     """The settings of this call: options, then environment, then file. A wrong one ends the command."""
+    file, given = named(context, **overrides)
+    try:
+        settings = load(file=file, overrides=given)
+        return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
+    except (SettingsError, RuntimeError) as error:
+        # RuntimeError: a `~` without a home directory.
+        raise click.ClickException(str(error)) from None
+
+
+def named(context: click.Context, **overrides: Any) -> tuple[Path | None, dict[str, Any]]:
+    """The settings file and the settings that the command line names, before or after the command's name."""
     given = {**context.find_root().obj, **{k: v for k, v in overrides.items() if v is not None}}
     file: Path | None = given.pop("config", None)
-    try:
-        return load(file=file, overrides=given)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
+    return file, given
 
 
 def data_dir(function: Function) -> Function:
@@ -26,3 +34,8 @@ def data_dir(function: Function) -> Function:
     return click.option(
         "--data-dir", type=click.Path(path_type=Path), help="Where everything is kept; .ibex by default."
     )(function)
+
+
+def as_json(function: Function) -> Function:
+    """`--json`, for programs that read what a command prints."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)

@@ -2,20 +2,22 @@
 
 import signal
 import sys
+from socket import socket as Socket  # noqa: N812
 from types import FrameType
 from typing import NoReturn
 
 import click
 
+from ibex.cli.errors import explained
 from ibex.cli.options import data_dir, settings_from
 from ibex.cli.welcome import welcome
-from ibex.embedded import EmbeddedError
 from ibex.serving.job_process import serve_jobs
 from ibex.serving.listening import bind, listen
-from ibex.serving.preparation import PreparationError, Servers, connections_per_process, prepare, say
+from ibex.serving.preparation import connections_per_process, prepare, say, wait_for_postgres
+from ibex.serving.servers import Servers
 from ibex.serving.supervisor import Place, Role, Supervisor
 from ibex.serving.web_process import serve as serve_web
-from ibex.storage.migrations import MigrationError
+from ibex.settings import Settings
 from ibex.storage.migrations import migrate as migrate_database
 from ibex.telemetry import Instruments
 from ibex.telemetry.logs import configure
@@ -27,46 +29,52 @@ from ibex.telemetry.logs import configure
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Web processes.")
 @click.option("--jobs", type=int, help="Job processes; 0 for none.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="Least level of the JSON lines on standard output.",
+)
 @click.pass_context
 def serve(context: click.Context, /, **options: object) -> None:
     """Start IBEX and serve until it is told to stop."""
     settings = settings_from(context, **options)
     configure(settings.log_level)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
-    try:
-        socket = bind(settings.host, settings.port)
-    except OSError as error:
-        raise click.ClickException(
-            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}. "
-            "Choose another with --port or IBEX_PORT, or stop what uses it."
-        ) from None
+    _unwind_when_told_to_stop()
     servers = Servers(settings, say)
-    try:
-        addresses = servers.start()
-        connections, credentials = prepare(settings, addresses, say)
-        settings = settings.model_copy(update={"postgres_connections": connections_per_process(settings)})
-        instruments = Instruments(settings.providers, processes=settings.workers)
+    with explained():
+        try:
+            _serve(settings, servers, bind(settings.host, settings.port))
+        finally:
+            servers.stop()
 
-        def web(place: Place) -> None:
-            instruments.metrics.attach(place.index)
-            serve_web(settings, connections, instruments, socket, place)
 
-        def jobs(place: Place) -> None:
-            serve_jobs(settings, connections, place)
+def _serve(settings: Settings, servers: Servers, socket: Socket) -> None:
+    settings = settings.model_copy(update={"postgres_connections": connections_per_process(settings)})
+    addresses = servers.start()
+    connections, credentials = prepare(settings, addresses, say)
+    instruments = Instruments(settings.providers, processes=settings.workers)
 
-        listen(socket)
-        Supervisor(
-            [Role("web", settings.workers, web), Role("job", settings.jobs, jobs, announces=False)],
-            restart_servers=servers.restart_dead,
-            on_ready=lambda: say(welcome(settings, credentials)),
-            grace=settings.shutdown_seconds,
-        ).run()
-    except (EmbeddedError, PreparationError) as error:
-        raise click.ClickException(str(error)) from None
-    finally:
-        servers.stop()
+    def web(place: Place) -> None:
+        instruments.metrics.attach(place.index)
+        serve_web(settings, connections, instruments, socket, place)
+
+    def jobs(place: Place) -> None:
+        # As long as anybody has it open, clients are let in.
+        socket.close()
+        serve_jobs(settings, connections, place)
+
+    def stop() -> None:
+        socket.close()
+        say("Stopping. What is in flight is finished first; a second Ctrl-C does not wait for it.")
+
+    listen(socket)
+    Supervisor(
+        [Role("web", settings.workers, web), Role("job", settings.jobs, jobs, announces=False)],
+        restart_servers=servers.restart_dead,
+        on_ready=lambda: say(welcome(settings, credentials)),
+        on_stop=stop,
+        grace=settings.shutdown_seconds,
+    ).run()
 
 
 @click.command()
@@ -76,19 +84,27 @@ def migrate(context: click.Context, /, **options: object) -> None:
     """Bring the database to this version's schema. Safe to repeat and to run from several places at once."""
     settings = settings_from(context, **options)
     servers = Servers(settings, say)
-    try:
-        addresses = servers.running() or servers.start()
-        before, after = migrate_database(addresses.migration_dsn)
-        click.echo(
-            f"The schema is at {after}"
-            + (", as before." if before == after else f", was at {before or 'nothing'}.")
-        )
-    except (EmbeddedError, MigrationError) as error:
-        raise click.ClickException(str(error)) from None
-    finally:
-        servers.stop()
+    with explained():
+        try:
+            addresses = servers.reachable() or servers.start()
+            wait_for_postgres(addresses.migration_dsn, say)
+            before, after = migrate_database(addresses.migration_dsn)
+        finally:
+            servers.stop()
+    was = "as before" if before == after else f"was at {before or 'nothing'}"
+    click.echo(f"The schema is at {after}, {was}.")
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """Told to stop before anything is served: unwind, which stops what has been started."""
-    sys.exit(0)
+def _unwind_when_told_to_stop() -> None:
+    """Until processes are supervised, a signal stops what has been started by leaving its blocks."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        for signal_number in handled:
+            signal.signal(signal_number, signal.SIG_IGN)
+        sys.exit(0)
+
+    # Whoever ignores SIGHUP, as nohup does, wants IBEX to outlive the terminal.
+    ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    handled = (signal.SIGTERM, signal.SIGINT, *(() if ignores_hangup else (signal.SIGHUP,)))
+    for number in handled:
+        signal.signal(number, leave)

@@ -1,190 +1,215 @@
-"""Everything that must be true before the first request: servers up, schema current, an identity to use."""
+"""Everything that must be true before the first request: dependencies there, schema current, an identity."""
 
 import asyncio
-import json
-import os
+import importlib
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
-from pydantic import SecretStr
+from psycopg.conninfo import conninfo_to_dict
+from redis.asyncio import Redis as SingleRedis
+from redis.exceptions import RedisError
 
-from ibex.app import Connections
+from ibex.app import Connections, dead_ends
 from ibex.auth import Administration, Credentials, PepperError, bootstrap, load_pepper, verify_pepper
-from ibex.embedded import DataDirectory, EmbeddedError, PostgresServer, ValkeyServer
+from ibex.serving.servers import Addresses, Report
 from ibex.settings import Settings
 from ibex.storage import DatabaseUnavailableError, Postgres, connect_single
 from ibex.storage.migrations import MigrationError, migrate
 
-Report = Callable[[str], None]
-
-_RUNTIME_FILE = "runtime.json"
 _PATIENCE = 30.0
+_PAUSE = 0.25
+_REDIS_PATIENCE = 2.0
 # What the bundled Postgres admits, less what migrations, the command line and diagnosis may need.
 _EMBEDDED_CONNECTIONS = 80
+_FEWEST_CONNECTIONS = 2
+CONNECTIONS_PER_JOB_PROCESS = 2
+# What a server says that will do as soon as it has started; any other refusal stays one.
+_TRANSIENT_REFUSALS = ("starting up", "shutting down", "not yet accepting", "recovery", "too many")
 
 
 class PreparationError(Exception):
     """IBEX cannot start; the message is a sentence that says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where the data is: as the service, and as the owner of the schema who migrates it."""
-
-    postgres_dsn: str
-    migration_dsn: str
-    redis_url: str
-
-    def __repr__(self) -> str:
-        return "Addresses(…)"
-
-
-class Servers:
-    """The bundled servers that this installation needs: those whose address is not configured."""
-
-    def __init__(self, settings: Settings, report: Report) -> None:
-        self._settings = settings
-        self._directory: DataDirectory | None = None
-        self._postgres: PostgresServer | None = None
-        self._valkey: ValkeyServer | None = None
-        self._report = report
-
-    def start(self) -> Addresses:
-        """Start them side by side and wait until they answer. Raises `EmbeddedError`."""
-        settings, report = self._settings, self._report
-        if settings.is_embedded:
-            self._directory = DataDirectory(settings.data_dir)
-        else:
-            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if settings.postgres_dsn is None:
-            self._postgres = PostgresServer(settings.data_dir / "postgres", report=report)
-            self._postgres.launch()
-        if settings.redis_url is None:
-            self._valkey = ValkeyServer(settings.data_dir / "valkey", report=report)
-            self._valkey.launch()
-        for server in self._running():
-            server.wait_ready()
-        addresses = self._addresses()
-        if settings.is_embedded:
-            _write_private(settings.data_dir / _RUNTIME_FILE, json.dumps(asdict(addresses)))
-        return addresses
-
-    def running(self) -> Addresses | None:
-        """The addresses that an IBEX on this data directory uses at the moment, if one runs."""
-        try:
-            kept = json.loads((self._settings.data_dir / _RUNTIME_FILE).read_text("utf-8"))
-            addresses = Addresses(**kept)
-            psycopg.connect(addresses.postgres_dsn, connect_timeout=5).close()
-        except (OSError, ValueError, TypeError, psycopg.OperationalError):
-            return None
-        return addresses
-
-    def restart_dead(self) -> list[str]:
-        """Bring back whichever has died; returns their names."""
-        dead = [server for server in self._running() if server.poll() is not None]
-        for server in dead:
-            server.launch()
-        for server in dead:
-            server.wait_ready()
-        return [type(server).__name__ for server in dead]
-
-    def stop(self) -> None:
-        """Stop them, the database last."""
-        for server in reversed(self._running()):
-            server.stop()
-        if self._directory is not None:
-            (self._settings.data_dir / _RUNTIME_FILE).unlink(missing_ok=True)
-            self._directory.close()
-
-    def _running(self) -> list[PostgresServer | ValkeyServer]:
-        return [server for server in (self._postgres, self._valkey) if server is not None]
-
-    def _addresses(self) -> Addresses:
-        settings = self._settings
-        service = owner = _reveal(settings.postgres_dsn)
-        if settings.postgres_migration_dsn is not None:
-            owner = _reveal(settings.postgres_migration_dsn)
-        if self._postgres is not None:
-            service, owner = self._postgres.service_dsn, self._postgres.owner_dsn
-        return Addresses(service, owner, self._valkey.url if self._valkey else _reveal(settings.redis_url))
-
-
-def _reveal(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret is not None else ""
-
-
 def prepare(
     settings: Settings, addresses: Addresses, report: Report
 ) -> tuple[Connections, Credentials | None]:
     """Migrate, check the pepper, make sure that there is a first identity. Raises `PreparationError`."""
+    _check_tracing(settings)
+    _check_aliases(settings)
+    # A replica that is given everything keeps nothing; whoever needs the folder says what is wrong with it.
+    with suppress(OSError):
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        _wait_for_postgres(addresses, report)
+        for dsn in dict.fromkeys((addresses.migration_dsn, addresses.postgres_dsn)):
+            wait_for_postgres(dsn, report)
         before, after = migrate(addresses.migration_dsn)
         if before != after:
             report(f"Schema brought from {before or 'nothing'} to {after}.")
         pepper = load_pepper(
             settings.data_dir, settings.token_pepper.get_secret_value() if settings.token_pepper else None
         )
-        credentials = asyncio.run(_bootstrap(settings, addresses, pepper))
-    except (MigrationError, PepperError, EmbeddedError) as error:
+        credentials = asyncio.run(_bootstrap(settings, addresses, pepper, report))
+    except (MigrationError, PepperError) as error:
         raise PreparationError(str(error)) from error
     except DatabaseUnavailableError as error:
-        raise PreparationError(f"The database does not answer: {error}") from error
+        raise PreparationError(f"The database does not answer: {error}.") from error
+    except psycopg.Error as error:
+        raise PreparationError(f"The database refuses what IBEX needs: {first_line(error)}.") from error
+    except OSError as error:
+        raise PreparationError(
+            f"{error.filename or settings.data_dir} cannot be written: {error.strerror}. "
+            "Choose another data directory with --data-dir or IBEX_DATA_DIR."
+        ) from error
     return Connections(addresses.postgres_dsn, addresses.redis_url, pepper), credentials
 
 
 def connections_per_process(settings: Settings) -> int:
-    """The bundled Postgres is shared out among the processes; another one is the operator's to size."""
+    """The bundled Postgres is shared out among the processes; another one is the operator's to size.
+
+    Raises `PreparationError` when there are too many of them.
+    """
     if settings.postgres_dsn is not None:
         return settings.postgres_connections
-    return max(2, min(settings.postgres_connections, _EMBEDDED_CONNECTIONS // settings.workers))
+    shared = _EMBEDDED_CONNECTIONS - CONNECTIONS_PER_JOB_PROCESS * settings.jobs
+    each = shared // settings.workers
+    if each < _FEWEST_CONNECTIONS:
+        raise PreparationError(
+            f"The bundled Postgres is too small for {settings.workers} web and {settings.jobs} job "
+            "processes. Start fewer of them, or set IBEX_POSTGRES_DSN to the address of a larger one."
+        )
+    return min(settings.postgres_connections, each)
 
 
-async def _bootstrap(settings: Settings, addresses: Addresses, pepper: bytes) -> Credentials | None:
-    postgres = Postgres(addresses.postgres_dsn, connections=1)
-    changes = connect_single(addresses.redis_url, timeout=1.0)
-    await postgres.open()
-    try:
-        await verify_pepper(postgres, pepper)
-        administration = Administration(postgres, changes, pepper, actor="system")
-        return await bootstrap(administration, settings.data_dir, f"{settings.url}/v1")
-    finally:
-        await changes.aclose()
-        await postgres.close()
+def existing_pepper(settings: Settings) -> bytes:
+    """The pepper of an installation that has been started before; unlike a start, this makes none.
+
+    Raises `PepperError`.
+    """
+    if settings.token_pepper is not None:
+        return load_pepper(settings.data_dir, settings.token_pepper.get_secret_value())
+    path = pepper_file(settings)
+    if not path.exists():
+        raise PepperError(
+            f"There is no {path}, which the first `ibex serve` makes. "
+            "If that has run elsewhere, name its data directory with --data-dir, or set IBEX_TOKEN_PEPPER."
+        )
+    return load_pepper(settings.data_dir, None)
 
 
-def _wait_for_postgres(addresses: Addresses, report: Report) -> None:
-    """A database that starts at the same time, as in a compose file, may need a moment."""
+def pepper_file(settings: Settings) -> Path:
+    """Where a start keeps the pepper that no setting gives."""
+    return settings.data_dir / "secrets" / "token-pepper"
+
+
+def wait_for_postgres(dsn: str, report: Report) -> None:
+    """Return when it answers: a database that starts at the same time, as in a compose file, needs a moment.
+
+    Raises `PreparationError` when it refuses, or when it cannot be reached for half a minute.
+    """
+    check_dsn(dsn)
     deadline = time.monotonic() + _PATIENCE
     told = False
     while True:
         try:
-            psycopg.connect(addresses.migration_dsn, connect_timeout=5).close()
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                first = (str(error).strip().splitlines() or ["no reason given"])[0]
-                raise PreparationError(f"Postgres cannot be reached: {first}") from None
+            psycopg.connect(dsn, connect_timeout=5).close()
+        except psycopg.Error as error:
+            if _is_final(error) or time.monotonic() > deadline:
+                raise PreparationError(
+                    f"Postgres cannot be used: {first_line(error)}. "
+                    "Check IBEX_POSTGRES_DSN (and IBEX_POSTGRES_MIGRATION_DSN)."
+                ) from None
             if not told:
-                report("Waiting for Postgres …")
+                report(f"Waiting for Postgres: {first_line(error)}.")
                 told = True
-            time.sleep(0.25)
+            time.sleep(_PAUSE)
         else:
             return
 
 
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
+def check_dsn(dsn: str) -> None:
+    """Raises `PreparationError` when it is no connection string; the message does not quote it."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.Error:
+        raise PreparationError(
+            "IBEX_POSTGRES_DSN is not a connection string of PostgreSQL. "
+            "Write postgresql://user:password@host:5432/database."
+        ) from None
+
+
+def connect_redis(url: str) -> SingleRedis:
+    """A client of one server. Raises `PreparationError`, which does not quote it, when it is no address."""
+    try:
+        return connect_single(url, timeout=_REDIS_PATIENCE)
+    except ValueError:
+        raise PreparationError(
+            "IBEX_REDIS_URL is not an address of Redis. "
+            "Write redis://user:password@host:6379/0, or rediss:// or unix://."
+        ) from None
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of the database says, without the statement and without a full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def say(sentence: str) -> None:
-    """Progress, for the person in front of the terminal."""
-    sys.stderr.write(f"{sentence}\n")
-    sys.stderr.flush()
+    """Progress, for the person in front of the terminal; when that is gone, for nobody."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
+
+
+def _is_final(error: psycopg.Error) -> bool:
+    said = str(error)
+    return "FATAL" in said and not any(refusal in said for refusal in _TRANSIENT_REFUSALS)
+
+
+def _check_aliases(settings: Settings) -> None:
+    for alias, model in dead_ends(settings):
+        raise PreparationError(
+            f"The alias `{alias}` names the model `{model}`, which no provider serves. "
+            "Correct it in `aliases`, or add the model to a provider's `models`."
+        )
+
+
+def _check_tracing(settings: Settings) -> None:
+    """The processes will need these packages; imported here, they are shared and missed in time."""
+    if settings.otlp_endpoint is None:
+        return
+    try:
+        importlib.import_module("opentelemetry.sdk.trace.export")
+        importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    except ImportError:
+        raise PreparationError(
+            "An OTLP endpoint is set, but its packages are missing. "
+            "Install them with: pip install 'ibex[otel]'"
+        ) from None
+
+
+async def _bootstrap(
+    settings: Settings, addresses: Addresses, pepper: bytes, report: Report
+) -> Credentials | None:
+    # One connection holds the lock that replicas wait at, another does the work.
+    postgres = Postgres(addresses.postgres_dsn, connections=2)
+    changes = connect_redis(addresses.redis_url)
+    await postgres.open()
+    try:
+        await verify_pepper(postgres, pepper)
+        administration = Administration(postgres, changes, pepper, actor="system")
+        credentials = await bootstrap(administration, settings.data_dir, f"{settings.url}/v1")
+        try:
+            await changes.ping()
+        except (RedisError, OSError) as error:
+            report(
+                f"Redis does not answer ({type(error).__name__}). IBEX starts without it: "
+                "limits are counted per process, conservatively, until it is back."
+            )
+        return credentials
+    finally:
+        await changes.aclose()
+        await postgres.close()

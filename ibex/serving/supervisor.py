@@ -1,5 +1,6 @@
 """Starts the processes, restarts what dies, and stops all of it in order."""
 
+import gc
 import logging
 import os
 import select
@@ -9,21 +10,30 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
+from typing import NoReturn
 
-from ibex.embedded import EmbeddedError
+from ibex.serving.restarts import Restarts
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_PAUSE = 5.0
-_STEADY_AFTER = 5.0
 _TICK = 0.5
+# After the grace a process still cuts off what is in flight and writes its record (seconds).
+_LAST_WORDS = 5.0
+# A role that is needed and dies so often before it has once been ready will not be ready by trying again.
+_MOST_FAILED_STARTS = 3
+_STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_HANDLED_SIGNALS = (*_STOPPING_SIGNALS, signal.SIGCHLD)
+
+
+class StartError(Exception):
+    """The processes do not come up; the message is a sentence for the person who starts them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
     """Processes of one kind. `run` is called in each of them.
 
-    With `announces`, IBEX counts as ready when one of these is.
+    With `announces`, IBEX counts as ready when one of these is, and cannot start when none ever is.
     """
 
     name: str
@@ -47,12 +57,14 @@ class Place:
 
 @dataclass(slots=True)
 class _Child:
+    """One place in a role, and the process that fills it; `pid` is 0 while there is none."""
+
+    number: int
     role: Role
     index: int
+    restarts: Restarts
     pid: int = 0
-    started_at: float = 0.0
-    pause: float = 0.0
-    restart_at: float = 0.0
+    is_ready: bool = False
 
 
 class Supervisor:
@@ -64,8 +76,9 @@ class Supervisor:
     Parameters
     ----------
     roles: in the order in which they are started; they are stopped in the same order.
-    restart_servers: brings back bundled servers that have died and returns their names.
+    restart_servers: launches bundled servers that have died, without waiting, and says how that went.
     on_ready: called once, when the first process is ready.
+    on_stop: called once, before the first process is asked to stop.
     grace: seconds that processes have to finish what is in flight.
     """
 
@@ -75,134 +88,198 @@ class Supervisor:
         *,
         restart_servers: Callable[[], list[str]],
         on_ready: Callable[[], None],
+        on_stop: Callable[[], None],
         grace: float,
     ) -> None:
-        self._children = [_Child(role, index) for role in roles for index in range(role.count)]
+        places = [(role, index) for role in roles for index in range(role.count)]
+        self._children = [
+            _Child(number, role, index, Restarts()) for number, (role, index) in enumerate(places)
+        ]
         self._roles = roles
         self._restart_servers = restart_servers
+        self._server_restarts = Restarts()
         self._on_ready = on_ready
+        self._on_stop = on_stop
         self._grace = grace
+        self._is_ready = False
         self._stopping = False
+        self._hurried = False
         # Only this process keeps the write end: when it dies, however it dies, the read end tells.
         self._lifeline, self._lifeline_write = os.pipe()
         self._wake, self._wake_write = os.pipe()
         self._ready, self._ready_write = os.pipe()
-        self._is_ready = False
 
     def run(self) -> None:
-        """Supervise until SIGTERM or SIGINT, then stop the processes and return."""
-        os.set_blocking(self._wake, False)
-        os.set_blocking(self._wake_write, False)
+        """Supervise until SIGTERM, SIGINT or SIGHUP, then stop the processes and return.
+
+        A second SIGINT does not wait for what is in flight. Raises `StartError`.
+        """
+        self._handle_signals()
+        # What is loaded by now stays for good: no process need look through it for garbage again, and pages
+        # that nobody writes to remain shared among all of them.
+        gc.collect()
+        gc.freeze()
+        try:
+            for child in self._children:
+                self._start(child)
+            while not self._stopping:
+                self._sleep(_TICK)
+                self._reap()
+                if not self._stopping:
+                    self._restart_dead_servers()
+                    self._restart_dead_children()
+        finally:
+            self._stop()
+
+    def _handle_signals(self) -> None:
+        for descriptor in (self._wake, self._wake_write, self._ready):
+            os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask_to_stop)
+        for number in _STOPPING_SIGNALS:
+            # Whoever ignores SIGHUP, as nohup does, wants IBEX to outlive the terminal.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, _note)
-        for child in self._children:
-            self._start(child)
-        while not self._stopping:
-            self._sleep(_TICK)
-            self._reap()
-            if not self._stopping:
-                self._restart_dead_servers()
-                self._restart_dead_children()
-        self._stop()
 
     def _start(self, child: _Child) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        child.started_at = time.monotonic()
-        child.pid = os.fork()
-        if child.pid == 0:
-            self._become(child)
+        _flush()
+        child.is_ready = False
+        child.restarts.started()
+        # Until the new process has handlers of its own, a signal would be lost in those it inherits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
+        try:
+            child.pid = os.fork()
+            if child.pid == 0:
+                self._become(child)
+        except OSError:
+            logger.exception("no %s process can be started; trying again", child.role.name)
+            child.restarts.failed()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED_SIGNALS)
 
-    def _become(self, child: _Child) -> None:
+    def _become(self, child: _Child) -> NoReturn:
+        """Be the child. Whatever happens, nothing of the supervisor's own stack is unwound in it."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.close(self._lifeline_write)
-            os.close(self._wake)
-            os.close(self._wake_write)
-            os.close(self._ready)
-            child.role.run(
-                Place(child.index, self._lifeline, self._tell_ready if child.role.announces else _nobody)
-            )
+            for number in _HANDLED_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            # A terminal tells the whole group; the supervisor alone decides what is done about it.
+            for number in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED_SIGNALS)
+            for descriptor in (self._lifeline_write, self._wake, self._wake_write, self._ready):
+                os.close(descriptor)
+            child.role.run(Place(child.index, self._lifeline, lambda: self._tell_ready(child)))
             status = 0
         except Exception:
             logger.exception("the %s process failed", child.role.name)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+            try:
+                _flush()
+            finally:
+                os._exit(status)
 
     def _reap(self) -> None:
-        now = time.monotonic()
-        for child in self._children:
-            if child.pid and os.waitpid(child.pid, os.WNOHANG)[0]:
-                lived = now - child.started_at
-                child.pause = 0.0 if lived > _STEADY_AFTER else min(child.pause * 2 or 0.1, _LONGEST_PAUSE)
-                child.restart_at = now + child.pause
-                if not self._stopping:
-                    logger.error("a %s process (%d) has died and is replaced", child.role.name, child.pid)
+        """Note who has died. As the first process of a container this buries the orphans of others."""
+        while (ended := _next_ended()) is not None:
+            pid, status = ended
+            child = next((child for child in self._children if child.pid == pid), None)
+            if child is not None:
                 child.pid = 0
+                if not self._stopping:
+                    self._note_death(child, pid, status)
+
+    def _note_death(self, child: _Child, pid: int, status: int) -> None:
+        """`status` as `os.waitstatus_to_exitcode` has it: negative for a signal."""
+        if child.is_ready and status < 0:
+            child.restarts.killed()
+        else:
+            child.restarts.failed()
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        logger.error("a %s process (%d) has ended with %s and is replaced", child.role.name, pid, how)
+        if child.role.announces and not self._is_ready and child.restarts.failures >= _MOST_FAILED_STARTS:
+            raise StartError(
+                f"The {child.role.name} process ends before it is ready ({how}). "
+                "The log on standard output says why."
+            )
 
     def _restart_dead_children(self) -> None:
-        now = time.monotonic()
         for child in self._children:
-            if not child.pid and now >= child.restart_at:
+            if not child.pid and child.restarts.is_due():
                 self._start(child)
 
     def _restart_dead_servers(self) -> None:
-        try:
-            for name in self._restart_servers():
-                logger.error("%s had died and is back", name)
-        except EmbeddedError:
-            logger.exception("a bundled server does not come back; trying again")
+        if not self._server_restarts.is_due():
+            return
+        told = self._restart_servers()
+        for sentence in told:
+            logger.error("%s", sentence)
+        if told:
+            self._server_restarts.failed()
+            self._server_restarts.started()
 
     def _stop(self) -> None:
         """Role after role: ask, wait for the grace, then insist."""
+        self._stopping = True
+        self._on_stop()
         for role in self._roles:
             children = [child for child in self._children if child.role is role and child.pid]
             for child in children:
-                _send(child.pid, signal.SIGTERM)
-            deadline = time.monotonic() + self._grace + 1.0
-            while any(child.pid for child in children) and time.monotonic() < deadline:
+                os.kill(child.pid, signal.SIGTERM)
+            deadline = time.monotonic() + self._grace + _LAST_WORDS
+            while any(child.pid for child in children) and not self._hurried and time.monotonic() < deadline:
                 self._sleep(0.1)
                 self._reap()
             for child in children:
                 if child.pid:
-                    logger.error("a %s process (%d) did not stop in time and is killed", role.name, child.pid)
-                    _send(child.pid, signal.SIGKILL)
+                    logger.error("a %s process (%d) is killed: it has not stopped", role.name, child.pid)
+                    os.kill(child.pid, signal.SIGKILL)
                     os.waitpid(child.pid, 0)
 
     def _sleep(self, seconds: float) -> None:
         """Until a signal arrives or a process is ready, at most so long."""
-        watched = [self._wake] if self._is_ready else [self._wake, self._ready]
-        readable, _, _ = select.select(watched, [], [], seconds)
-        if self._ready in readable:
-            self._is_ready = True
-            self._on_ready()
+        readable, _, _ = select.select([self._wake, self._ready], [], [], seconds)
         if self._wake in readable:
             os.read(self._wake, 4_096)
+        if self._ready in readable:
+            numbers = os.read(self._ready, 4_096)
+            for at in range(0, len(numbers), 2):
+                self._note_ready(self._children[int.from_bytes(numbers[at : at + 2], "big")])
 
-    def _tell_ready(self) -> None:
-        os.write(self._ready_write, b".")
+    def _note_ready(self, child: _Child) -> None:
+        child.is_ready = True
+        if child.role.announces and not self._is_ready and not self._stopping:
+            self._is_ready = True
+            self._on_ready()
+
+    def _tell_ready(self, child: _Child) -> None:
+        """Called in the child. Two bytes are written at once or not at all (pipe(7))."""
+        os.write(self._ready_write, child.number.to_bytes(2, "big"))
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stopping and number == signal.SIGINT:
+            self._hurried = True
         self._stopping = True
-
-
-def _nobody() -> None:
-    """Nobody waits for this process to be ready."""
 
 
 def _note(number: int, frame: FrameType | None) -> None:
     """A handler of our own is what makes a signal wake the loop."""
 
 
-def _send(pid: int, number: signal.Signals) -> None:
+def _next_ended() -> tuple[int, int] | None:
+    """The pid and exit code of a child that has ended and was not asked about yet."""
     try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, os.waitstatus_to_exitcode(status)) if pid else None
+
+
+def _flush() -> None:
+    """So that a fork does not write twice what is buffered; a terminal that is gone is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue

@@ -49,7 +49,7 @@ def load(
         _put(tree, path, value)
         origin[".".join(path)] = variable
     tree.update({name: value for name, value in (overrides or {}).items() if value is not None})
-    _add_standard_variables(tree, environment)
+    _add_standard_variables(tree, environment, origin)
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
@@ -112,12 +112,15 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     tree[path[-1]] = value
 
 
-def _add_standard_variables(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
+def _add_standard_variables(
+    tree: dict[str, Any], environment: Mapping[str, str], origin: dict[str, str]
+) -> None:
     """`OPENAI_API_KEY`, `OPENAI_BASE_URL` declare a provider; no provider at all declares the mock."""
     endpoint = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     if endpoint and "otlp_endpoint" not in tree:
         tree["otlp_endpoint"] = endpoint
-    if tree.get("providers"):
+        origin["otlp_endpoint"] = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    if tree.get("providers", {}) != {}:
         return
     key, base_url = environment.get("OPENAI_API_KEY"), environment.get("OPENAI_BASE_URL")
     if key or base_url:
@@ -126,6 +129,7 @@ def _add_standard_variables(tree: dict[str, Any], environment: Mapping[str, str]
             openai["api_key"] = key
         if base_url:
             openai["base_url"] = base_url
+            origin["providers.openai.base_url"] = "OPENAI_BASE_URL"
         tree["providers"] = {"openai": openai}
     else:
         tree["providers"] = {"mock": {"kind": "mock", "models": ["*"]}}
@@ -151,13 +155,14 @@ def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
     sentences = []
     for problem in error.errors():
         path = ".".join(str(part) for part in problem["loc"])
-        name = origin.get(path, f"`{path}`" if path else "The settings")
+        name = origin.get(path, f"`{path}`")
         if problem["type"] == "extra_forbidden":
             hint = _did_you_mean(str(problem["loc"][-1]), _names_beside(problem["loc"]))
             sentences.append(f"{name} is not a setting of IBEX.{hint}")
         else:
             reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            sentences.append(f"{name} is wrong: {reason[0].lower()}{reason[1:]}.")
+            wrong = f"{name} is wrong" if path else "The settings do not fit together"
+            sentences.append(f"{wrong}: {reason[0].lower()}{reason[1:]}.")
     return " ".join(sentences)
 
 

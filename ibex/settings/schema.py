@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from ibex.settings.addresses import http_url, postgres_dsn, redis_url
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
+PostgresDsn = Annotated[SecretStr, AfterValidator(postgres_dsn)]
+RedisUrl = Annotated[SecretStr, AfterValidator(redis_url)]
 
 
 class Section(BaseModel):
@@ -37,24 +41,14 @@ class ProviderSettings(Section):
     """One provider: how to reach it and which models it serves (exact names or `*` patterns)."""
 
     kind: Literal["openai", "mock"] = "openai"
-    base_url: str = "https://api.openai.com/v1"
+    base_url: HttpUrl = "https://api.openai.com/v1"
     api_key: SecretStr | None = None
     api_key_env: str | None = None
     models: tuple[str, ...] = ("*",)
-    headers: Mapping[str, str] = Field(default_factory=dict)
+    headers: Mapping[str, str] = Field(default_factory=dict, repr=False)
     timeouts: TimeoutSettings = TimeoutSettings()
     retries: RetrySettings = RetrySettings()
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1_000
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_http_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an http:// or https:// address")
-        if parts.username or parts.password:
-            raise ValueError("must not carry credentials; use `api_key` or `api_key_env`")
-        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _has_one_key(self) -> Self:
@@ -77,14 +71,14 @@ class Settings(Section):
     data_dir: Path = Path(".ibex")
     host: str = "127.0.0.1"
     port: Port = 8080
-    public_url: str | None = None
+    public_url: HttpUrl | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     jobs: Annotated[int, Field(ge=0, le=64)] = 1
-    postgres_dsn: SecretStr | None = None
-    postgres_migration_dsn: SecretStr | None = None
+    postgres_dsn: PostgresDsn | None = None
+    postgres_migration_dsn: PostgresDsn | None = None
     postgres_connections: Annotated[int, Field(ge=1, le=1_000)] = 10
-    redis_url: SecretStr | None = None
-    queue_redis_url: SecretStr | None = None
+    redis_url: RedisUrl | None = None
+    queue_redis_url: RedisUrl | None = None
     redis_timeout_seconds: Seconds = 0.05
     token_pepper: SecretStr | None = None
     token_cache_seconds: Annotated[float, Field(ge=0, le=30)] = 30.0
@@ -101,7 +95,7 @@ class Settings(Section):
     shutdown_seconds: Seconds = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log: bool = True
-    otlp_endpoint: str | None = None
+    otlp_endpoint: HttpUrl | None = None
     limits: LimitSettings = LimitSettings()
     providers: Mapping[Name, ProviderSettings] = Field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -112,11 +106,6 @@ class Settings(Section):
         if not isinstance(value, Mapping):
             return value
         return {name: (target,) if isinstance(target, str) else target for name, target in value.items()}
-
-    @field_validator("public_url")
-    @classmethod
-    def _no_trailing_slash(cls, value: str | None) -> str | None:
-        return value.rstrip("/") if value else None
 
     @model_validator(mode="after")
     def _aliases_have_targets(self) -> Self:

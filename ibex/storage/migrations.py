@@ -35,6 +35,11 @@ def current(dsn: str) -> str | None:
                 return None
             row = connection.execute("SELECT version_num FROM ibex.alembic_version").fetchone()
             return str(row[0]) if row else None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(f"The database cannot be read: {_first_line(error)}.") from error
+    except psycopg.ProgrammingError:
+        # What libpq says of an address that it cannot parse quotes it, password and all.
+        raise MigrationError("The address of the database is malformed.") from None
     except psycopg.Error as error:
         raise MigrationError(f"The database cannot be read: {_first_line(error)}.") from error
 
@@ -45,16 +50,20 @@ def migrate(dsn: str) -> tuple[str | None, str]:
     The role in `dsn` owns the schema afterwards. Replicas that start together wait for one another
     at an advisory lock, which the server frees when its holder dies. Raises `MigrationError`.
     """
-    before = current(dsn)
-    newest = latest()
-    if before is not None and before > newest:
+    before = _known(current(dsn))
+    if before != latest():
+        _upgrade(dsn)
+    return before, latest()
+
+
+def _known(revision: str | None) -> str | None:
+    """The revision itself, unless it is newer than this code. Raises `MigrationError`."""
+    if revision is not None and revision > latest():
         raise MigrationError(
-            f"The database is at revision {before}, newer than this version of IBEX ({newest}) knows. "
+            f"The database is at revision {revision}, newer than this version of IBEX ({latest()}) knows. "
             "Install the newer version."
         )
-    if before != newest:
-        _upgrade(dsn)
-    return before, newest
+    return revision
 
 
 def _upgrade(dsn: str) -> None:
@@ -73,6 +82,8 @@ def _upgrade(dsn: str) -> None:
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+            # A newer replica may have held the lock until now.
+            _known(current(dsn))
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS ibex")
             connection.commit()
             config.attributes["connection"] = connection

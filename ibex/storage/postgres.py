@@ -75,7 +75,7 @@ class Postgres:
             reconnect_timeout=5.0,
             open=False,
             name="ibex",
-            kwargs={"application_name": "ibex", "connect_timeout": 5, "autocommit": False},
+            kwargs={"application_name": "ibex", "connect_timeout": 5, "autocommit": True},
         )
 
     async def open(self) -> None:
@@ -103,15 +103,13 @@ class Postgres:
         *,
         row: BaseRowFactory[Row] | AsyncRowFactory[Row],
     ) -> list[Row]:
-        """Rows of one statement. Transaction, tenant and statement travel in a single round trip."""
-        try:
-            async with self._connection() as connection, connection.cursor(row_factory=row) as cursor:
-                async with connection.pipeline(), connection.transaction():
-                    await connection.execute(_ENTER, (SERVICE_ROLE, _text(org_id)))
-                    await cursor.execute(query, parameters)
-                return await cursor.fetchall()
-        except psycopg.OperationalError as error:
-            raise DatabaseUnavailableError(str(error)) from error
+        """Rows of one statement. Tenant and statement travel in a single round trip.
+
+        What a pipeline sends up to its end is one transaction ("Pipelining" in PostgreSQL's description of
+        its protocol), without a BEGIN or COMMIT that would have to be waited for.
+        """
+        async with self._statement(org_id, query, parameters, row) as cursor:
+            return await cursor.fetchall()
 
     async def fetch_one(
         self,
@@ -125,9 +123,38 @@ class Postgres:
         rows = await self.fetch_all(org_id, query, parameters, row=row)
         return rows[0] if rows else None
 
+    async def execute(self, org_id: UUID | None, query: LiteralString, parameters: Parameters = ()) -> int:
+        """How many rows one statement has changed; otherwise as `fetch_all`."""
+        async with self._statement(org_id, query, parameters, tuple_row) as cursor:
+            return cursor.rowcount
+
+    @asynccontextmanager
+    async def locked(self, key: int) -> AsyncIterator[None]:
+        """Hold an advisory lock, once nobody else does; the server frees it when its holder dies."""
+        async with self.transaction(None) as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
+            yield
+
     async def ping(self) -> None:
         """One round trip. Raises `DatabaseUnavailableError`."""
         await self.fetch_all(None, "SELECT 1", row=tuple_row)
+
+    @asynccontextmanager
+    async def _statement(
+        self,
+        org_id: UUID | None,
+        query: LiteralString,
+        parameters: Parameters,
+        row: BaseRowFactory[Row] | AsyncRowFactory[Row],
+    ) -> AsyncIterator[psycopg.AsyncCursor[Row]]:
+        try:
+            async with self._connection() as connection, connection.cursor(row_factory=row) as cursor:
+                async with connection.pipeline():
+                    await connection.execute(_ENTER, (SERVICE_ROLE, _text(org_id)))
+                    await cursor.execute(query, parameters)
+                yield cursor
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailableError(str(error)) from error
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:

@@ -1,16 +1,45 @@
 """The Redis client: one server or a cluster, chosen by the URL."""
 
-from typing import TypeAlias
+from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 from redis.asyncio import Redis as SingleRedis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException
 
 Redis: TypeAlias = "SingleRedis | RedisCluster"
 
 CLUSTER_SUFFIX = "+cluster"
+
+
+class _Cluster(RedisCluster):
+    """A cluster that may be away as a whole, and come back.
+
+    redis-py forgets each node that it cannot reach, and with the last one the whole cluster for good; and the
+    error it then raises is no `RedisError`.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._first_nodes = dict(self.nodes_manager.startup_nodes)
+
+    async def initialize(self) -> Self:
+        if not self.nodes_manager.startup_nodes:
+            self.nodes_manager.startup_nodes.update(self._first_nodes)
+        try:
+            await super().initialize()
+        except RedisClusterException as error:
+            raise RedisConnectionError("no node of the cluster can be reached") from error
+        return self
+
+    async def execute_command(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super().execute_command(*arguments, **options)
+        except RedisClusterException as error:
+            raise RedisConnectionError("no node of the cluster serves this key") from error
 
 
 def connect(url: str, *, timeout: float, connections: int = 64) -> Redis:
@@ -25,7 +54,7 @@ def connect(url: str, *, timeout: float, connections: int = 64) -> Redis:
     parts = urlsplit(url)
     if parts.scheme.endswith(CLUSTER_SUFFIX):
         plain = urlunsplit(parts._replace(scheme=parts.scheme.removesuffix(CLUSTER_SUFFIX)))
-        cluster: RedisCluster = RedisCluster.from_url(
+        cluster: RedisCluster = _Cluster.from_url(
             plain, socket_timeout=timeout, socket_connect_timeout=timeout, max_connections=connections
         )
         return cluster

@@ -42,7 +42,7 @@ class WriteBehind(Generic[Item]):
         self._interval = interval
         self._items: deque[Item] = deque()
         self._wake = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class WriteBehind(Generic[Item]):
 
     async def close(self, *, within: float) -> None:
         """Write what is left, for at most `within` seconds; what cannot be written is counted as lost."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         if self._writer is not None:
             with suppress(TimeoutError):
@@ -72,33 +72,41 @@ class WriteBehind(Generic[Item]):
 
     async def _run(self) -> None:
         pause = self._interval
-        while not (self._closing and not self._items):
+        while not (self._closing.is_set() and not self._items):
             await self._wake.wait()
-            if not self._closing:
-                await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
             self._wake.clear()
             pause = await self._drain(pause)
-            if self._items or self._closing:
+            if self._items or self._closing.is_set():
                 self._wake.set()
 
     async def _drain(self, pause: float) -> float:
         """Write batch after batch; returns how long to wait before the next time, in seconds."""
-        size = self._batch
         while self._items:
-            batch = list(islice(self._items, size))
             try:
-                await self._write(batch)
+                await self._store(list(islice(self._items, self._batch)))
             except DatabaseUnavailableError:
-                if self._closing:
+                if self._closing.is_set():
                     await asyncio.sleep(self._interval)
                 return min(max(pause, 0.1) * 2, 5.0)
-            except Exception:
-                logger.exception("%d rows were refused", len(batch))
-                if len(batch) > 1:
-                    # One row that is refused would be refused for ever; it alone is to be lost.
-                    size = 1
-                    continue
-                self._dropped(1)
-            for _ in batch:
-                self._items.popleft()
         return self._interval
+
+    async def _store(self, items: Sequence[Item]) -> None:
+        """Write the first items of the buffer. When they are refused each is tried alone, and only a bad one
+        is lost: it would be refused for ever.
+        """
+        try:
+            await self._write(items)
+        except DatabaseUnavailableError:
+            raise
+        except Exception:
+            if len(items) > 1:
+                for item in items:
+                    await self._store([item])
+                return
+            logger.exception("a row was refused and is lost")
+            self._dropped(1)
+        for _ in items:
+            self._items.popleft()

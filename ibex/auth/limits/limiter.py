@@ -21,8 +21,15 @@ _SCRIPT = resources.files(__package__).joinpath("sliding_window.lua").read_text(
 _LARGEST_BATCH = 256
 _PRESENCE_KEY = "ibex:processes"
 _PRESENCE_EVERY = 1.0
-_PRESENT_FOR = 5.0
+_PRESENT_FOR = 5
 _PRESENCE_PATIENCE = 1.0
+# Redis's clock decides, so that a process whose own clock is wrong is counted all the same.
+_PRESENCE = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+return redis.call('ZCARD', KEYS[1])
+"""
 
 _Waiting = tuple[Sequence[RateLimit], "asyncio.Future[Verdict]"]
 
@@ -146,7 +153,7 @@ class RateLimiter:
             self._sha = await self._redis.script_load(_SCRIPT)
 
     def _check_locally(self, org_id: UUID, limits: Sequence[RateLimit]) -> Verdict:
-        if org_id not in self._told:
+        if self._is_away and org_id not in self._told:
             self._told.add(org_id)
             self._on_fallback(org_id)
         return self._local.check(limits, self._processes)
@@ -164,23 +171,26 @@ class RateLimiter:
         if self._is_away:
             self._is_away = False
             self._told.clear()
-            self._local.clear()
             logger.warning("Redis is back: limits are counted there again")
 
     async def _stay_present(self) -> None:
-        """Tell the others of this process, count them, and notice when Redis goes and comes."""
+        """Tell the others of this process, count them, and notice when Redis goes and comes.
+
+        It is back once it answers as fast as a request needs it to, lest a slow one be left and taken up
+        again every second.
+        """
         while True:
+            asked_at = time.monotonic()
             try:
                 async with asyncio.timeout(_PRESENCE_PATIENCE):
-                    now = time.time()
-                    async with self._redis.pipeline(transaction=False) as pipeline:
-                        pipeline.zadd(_PRESENCE_KEY, {self._process_id: now})
-                        pipeline.zremrangebyscore(_PRESENCE_KEY, "-inf", now - _PRESENT_FOR)
-                        pipeline.zcard(_PRESENCE_KEY)
-                        replies = await pipeline.execute()
+                    present = await self._redis.execute_command(
+                        "EVAL", _PRESENCE, 1, _PRESENCE_KEY, self._process_id, _PRESENT_FOR
+                    )
+                    is_prompt = time.monotonic() - asked_at <= self._timeout
                     await self._load_script()
-                self._processes = max(1, int(replies[-1]))
-                self._return()
+                self._processes = max(1, int(present))
+                if is_prompt:
+                    self._return()
             except (RedisError, OSError, TimeoutError) as error:
                 self._leave(error)
             await asyncio.sleep(_PRESENCE_EVERY)

@@ -12,7 +12,10 @@ _CAPACITY = 50_000
 
 
 class LocalLimiter:
-    """A sliding-window log per scope, in memory, with each limit divided by the processes that share it."""
+    """A sliding-window log per scope, in memory, with each limit divided by the processes that share it.
+
+    It remembers across outages: a Redis that comes and goes must not admit a new share each time.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -25,7 +28,8 @@ class LocalLimiter:
         logs = [self._log(limit.id, now) for limit in limits]
         for limit, log in zip(limits, logs, strict=True):
             share = max(1, limit.per_minute // max(1, processes))
-            remaining = share - len(log)
+            # More processes than before make the share smaller than what was admitted already.
+            remaining = max(0, share - len(log))
             if tightest is None or remaining < tightest.remaining:
                 reset = int((log[0] if log else now) + _WINDOW - now) + 1
                 tightest = Verdict(
@@ -42,10 +46,6 @@ class LocalLimiter:
         for log in logs:
             log.append(now)
         return Verdict(True, tightest.limit, tightest.remaining - 1, tightest.reset, is_local=True)
-
-    def clear(self) -> None:
-        """Forget everything, once Redis counts again."""
-        self._admissions.clear()
 
     def _log(self, key: UUID, now: float) -> deque[float]:
         log = self._admissions.get(key)

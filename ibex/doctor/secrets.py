@@ -1,0 +1,112 @@
+"""The token pepper and the kept credentials."""
+
+import asyncio
+import stat
+from pathlib import Path
+
+import psycopg
+
+from ibex.auth import Credentials, PepperError, TokenValidator, verify_pepper
+from ibex.auth.bootstrap import FILE_NAME
+from ibex.doctor.finding import Finding, ok, problem, warning
+from ibex.doctor.repository import has_fingerprint
+from ibex.errors import ErrorCode, IbexError
+from ibex.serving.preparation import existing_pepper, first_line, pepper_file
+from ibex.serving.servers import Addresses
+from ibex.settings import Settings
+from ibex.storage import DatabaseUnavailableError, Postgres
+
+_PATIENCE = 5.0
+
+
+def pepper(settings: Settings, addresses: Addresses | None) -> Finding:
+    """Whether there is one, private, and the one that the database's tokens were made with."""
+    path = pepper_file(settings)
+    if settings.token_pepper is None:
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:
+            return ok("token pepper", "There is none yet; the first start makes one.")
+        except OSError as error:
+            return problem("token pepper", f"{path}: {error.strerror}.", "Run as the owner of the file.")
+        if mode & 0o077:
+            return problem("token pepper", f"{path} can be read by others.", f"chmod 600 {path}")
+    try:
+        secret = existing_pepper(settings)
+        if addresses is None:
+            return ok("token pepper", "There is one.")
+        if not has_fingerprint(addresses.postgres_dsn):
+            return ok("token pepper", "There is one; the database has no tokens yet.")
+        asyncio.run(_verify(addresses.postgres_dsn, secret))
+    except PepperError as error:
+        return problem("token pepper", str(error), "Put the right one back.")
+    except (psycopg.Error, DatabaseUnavailableError) as error:
+        return warning(
+            "token pepper",
+            f"There is one; the database was not asked ({first_line(error)}).",
+            "Mend the database first.",
+        )
+    return ok("token pepper", "There is one, and the database's tokens were made with it.")
+
+
+def credentials(settings: Settings, addresses: Addresses | None) -> Finding:
+    """Whether the kept token is readable by its owner only, and works."""
+    path = settings.data_dir / FILE_NAME
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return ok("credentials", f"{FILE_NAME} is not there; a first start writes it.")
+    if mode & 0o077:
+        return problem("credentials", f"{path} can be read by others.", f"chmod 600 {path}")
+    kept = Credentials.read(path)
+    if kept is None:
+        return problem(
+            "credentials",
+            f"{path} cannot be read or is damaged.",
+            "Remove it; `ibex token create` makes another token.",
+        )
+    if addresses is None:
+        return ok("credentials", f"{path}, readable by its owner only.")
+    return _validity(settings, addresses, kept, path)
+
+
+def _validity(settings: Settings, addresses: Addresses, kept: Credentials, path: Path) -> Finding:
+    try:
+        secret = existing_pepper(settings)
+        asyncio.run(_authenticate(addresses.postgres_dsn, secret, kept.token))
+    except PepperError:
+        return warning("credentials", "The token was not checked, without a pepper.", "Mend the pepper.")
+    except psycopg.Error as error:
+        return warning(
+            "credentials", f"The token was not checked: {first_line(error)}.", "Mend the database first."
+        )
+    except IbexError as error:
+        if error.code is ErrorCode.AUTH_UNAVAILABLE:
+            return warning("credentials", "The token was not checked.", "Mend the database first.")
+        return problem(
+            "credentials",
+            f"The token in {path} is refused: {error.message}",
+            "Create another with `ibex token create`, and put it there or remove the file.",
+        )
+    return ok("credentials", f"{path}, readable by its owner only, and its token is valid.")
+
+
+async def _verify(dsn: str, secret: bytes) -> None:
+    postgres = Postgres(dsn, connections=1, wait=_PATIENCE)
+    await postgres.open()
+    try:
+        await verify_pepper(postgres, secret)
+    finally:
+        await postgres.close()
+
+
+async def _authenticate(dsn: str, secret: bytes, token: str) -> None:
+    postgres = Postgres(dsn, connections=1, wait=_PATIENCE)
+    validator = TokenValidator(
+        postgres, secret, cache_seconds=0.0, timeout=_PATIENCE, feed_is_live=lambda: False
+    )
+    await postgres.open()
+    try:
+        await validator.authenticate(token, None)
+    finally:
+        await postgres.close()

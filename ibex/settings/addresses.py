@@ -1,0 +1,51 @@
+"""Addresses of what IBEX talks to. A wrong one is never quoted, because it may hold a password."""
+
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
+
+_CLUSTER = "+cluster"
+
+
+def http_url(value: str) -> str:
+    """The address without a trailing slash. Raises `ValueError`."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_port_or_none(value):
+        raise ValueError("must be an http:// or https:// address")
+    if parts.username or parts.password:
+        raise ValueError("must not carry credentials")
+    return value.rstrip("/")
+
+
+def postgres_dsn(value: SecretStr) -> SecretStr:
+    """A connection string that libpq understands as it was meant. Raises `ValueError`."""
+    try:
+        parts = conninfo_to_dict(value.get_secret_value())
+    except psycopg.ProgrammingError:
+        parts = {}
+    if not parts:
+        raise ValueError("must be a PostgreSQL address such as postgresql://user:password@host:5432/database")
+    is_torn = "@" in f"{parts.get('host', '')}{parts.get('dbname', '')}"
+    if is_torn or not str(parts.get("port", "5432")).replace(",", "").isdecimal():
+        raise ValueError("is torn apart by a special character in its password: write `@` as %40, `/` as %2F")
+    return value
+
+
+def redis_url(value: SecretStr) -> SecretStr:
+    """`redis://`, `rediss://`, either with `+cluster`, or `unix://`. Raises `ValueError`."""
+    text = value.get_secret_value()
+    parts = urlsplit(text)
+    has_host = parts.scheme.removesuffix(_CLUSTER) in {"redis", "rediss"} and parts.hostname
+    has_path = parts.scheme == "unix" and parts.path
+    if not (has_host or has_path) or not _has_port_or_none(text):
+        raise ValueError("must be an address such as redis://:password@host:6379/0 or unix://:password@/path")
+    return value
+
+
+def _has_port_or_none(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False

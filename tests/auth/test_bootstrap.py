@@ -1,0 +1,76 @@
+"""The first start leaves an identity that works; later ones leave it alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ibex.auth import Credentials, bootstrap, tokens
+from ibex.auth.bootstrap import FILE_NAME
+from tests.auth.validators import checking
+from tests.fixtures import Database
+from tests.operator import Operator
+
+URL = "http://127.0.0.1:8080/v1"
+
+
+async def test_the_first_start_creates_an_identity_that_works(
+    operator: Operator, database: Database, tmp_path: Path
+) -> None:
+    credentials = await bootstrap(operator.administration, tmp_path, URL)
+    assert credentials is not None
+    file = tmp_path / FILE_NAME
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert json.loads(file.read_text()) == {
+        "base_url": URL,
+        "token": credentials.token,
+        "org_id": credentials.org_id,
+        "agent_id": credentials.agent_id,
+    }
+    async with checking(database) as checked:
+        principal = await checked.validator.authenticate(credentials.token, None)
+    assert str(principal.org_id) == credentials.org_id
+    assert str(principal.agent_id) == credentials.agent_id
+
+
+async def test_a_second_start_changes_nothing(operator: Operator, tmp_path: Path) -> None:
+    first = await bootstrap(operator.administration, tmp_path, URL)
+    assert await bootstrap(operator.administration, tmp_path, URL) == first
+
+
+async def test_a_new_address_is_written_down(operator: Operator, tmp_path: Path) -> None:
+    first = await bootstrap(operator.administration, tmp_path, URL)
+    moved = await bootstrap(operator.administration, tmp_path, "http://127.0.0.1:9090/v1")
+    assert first is not None
+    assert moved is not None
+    assert moved.token == first.token
+    assert Credentials.read(tmp_path / FILE_NAME) == moved
+
+
+async def test_a_start_that_was_killed_is_completed(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(operator.administration, "create_token", die)
+    with pytest.raises(KeyboardInterrupt):
+        await bootstrap(operator.administration, tmp_path, URL)
+    monkeypatch.undo()
+    credentials = await bootstrap(operator.administration, tmp_path, URL)
+    assert credentials is not None
+    organization = await operator.administration.find_organization("default")
+    assert organization is not None
+    listed = await operator.administration.list_tokens(organization.id)
+    assert [token.id for token in listed] == [tokens.parse(credentials.token).id]  # type: ignore[union-attr]
+
+
+async def test_the_credentials_of_another_database_are_not_shown(operator: Operator, tmp_path: Path) -> None:
+    await bootstrap(operator.administration, tmp_path, URL)
+    other = tmp_path / "other"
+    other.mkdir()
+    assert await bootstrap(operator.administration, other, URL) is None
+
+
+def test_the_token_is_not_in_the_repr() -> None:
+    assert "secret" not in repr(Credentials(URL, "ibex_pat_secret", "o", "a"))

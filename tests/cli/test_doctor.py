@@ -1,0 +1,188 @@
+"""`ibex doctor` on installations that are well and on such as are not."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.instance import Instance, copy_data_dir, free_port, run_ibex
+from tests.providers import behaviours, payloads
+from tests.providers.exchange import Exchange
+from tests.providers.threaded import ThreadedStub
+
+
+@pytest.fixture(scope="module")
+def running(used_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    folder = tmp_path_factory.mktemp("running")
+    instance = Instance(folder, "--jobs", "0", data_dir=copy_data_dir(used_data_dir, folder / "data"))
+    try:
+        yield instance.wait_ready()
+    finally:
+        assert instance.stop() == 0
+
+
+def examine(
+    data_dir: Path, folder: Path, *arguments: str, extra: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, dict[str, str]], str]:
+    """Exit status, findings by check, and everything that was printed."""
+    done = run_ibex("--data-dir", str(data_dir), "doctor", "--json", *arguments, folder=folder, extra=extra)
+    assert "Traceback" not in done.stderr, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert told["ok"] == (done.returncode == 0)
+    return done.returncode, {f["check"]: f for f in told["findings"]}, done.stdout + done.stderr
+
+
+def problems(findings: Mapping[str, Mapping[str, str]]) -> set[str]:
+    return {check for check, finding in findings.items() if finding["state"] == "problem"}
+
+
+def test_all_is_well_while_ibex_runs(running: Instance) -> None:
+    status, findings, printed = examine(running.data_dir, running.folder, f"--port={running.port}")
+    assert (status, problems(findings)) == (0, set())
+    assert "its token is valid" in findings["credentials"]["text"]
+    assert "the database's tokens were made with it" in findings["token pepper"]["text"]
+    assert {"Postgres", "pgvector", "schema", "service role", "connections", "clock"} <= findings.keys()
+    assert {"Redis", "Redis memory", "Redis persistence"} <= findings.keys()
+    secrets = json.loads((running.data_dir / "runtime.json").read_text("utf-8"))
+    pepper = (running.data_dir / "secrets" / "token-pepper").read_text("utf-8").strip()
+    for secret in (running.token, pepper, *secrets.values()):
+        assert secret not in printed
+
+
+def test_each_check_is_one_line_for_people(running: Instance) -> None:
+    done = running.ibex("doctor", f"--port={running.port}")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 15
+    for line in done.stdout.splitlines():
+        assert line.startswith(("✓ ", "! "))
+
+
+def test_an_examination_before_the_first_start_creates_nothing(tmp_path: Path) -> None:
+    status, findings, _ = examine(tmp_path / "data", tmp_path, f"--port={free_port()}")
+    assert (status, problems(findings)) == (0, set())
+    assert "will be created" in findings["data directory"]["text"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_names_of_variables_are_told_and_their_values_are_not(tmp_path: Path) -> None:
+    extra = {"IBEX_TOKEN_PEPPER": "0123456789abcdef" * 4, "OPENAI_API_KEY": "sk-secret", "IBEX_WORKERS": "2"}
+    _, findings, printed = examine(tmp_path / "data", tmp_path, "--offline", extra=extra)
+    assert "IBEX_TOKEN_PEPPER, IBEX_WORKERS, OPENAI_API_KEY" in findings["settings"]["text"]
+    assert "sk-secret" not in printed
+    assert "0123456789abcdef" not in printed
+
+
+def test_a_wrong_setting_does_not_keep_the_machine_from_being_examined(tmp_path: Path) -> None:
+    status, findings, _ = examine(tmp_path / "data", tmp_path, extra={"IBEX_PROT": "1"})
+    assert (status, problems(findings)) == (1, {"settings"})
+    assert "IBEX_PROT is not a setting" in findings["settings"]["text"]
+    assert "python" in findings
+
+
+def test_credentials_that_others_can_read_or_that_do_not_work(running: Instance) -> None:
+    path = running.data_dir / "credentials.json"
+    kept = path.read_text("utf-8")
+    port = f"--port={running.port}"
+    try:
+        path.chmod(0o644)
+        _, findings, _ = examine(running.data_dir, running.folder, port)
+        assert problems(findings) == {"credentials"}
+        assert findings["credentials"]["remedy"] == f"chmod 600 {path}"
+        path.chmod(0o600)
+        path.write_text(kept.replace(running.token, running.token[:-1] + "_"), "utf-8")
+        _, findings, _ = examine(running.data_dir, running.folder, port)
+        assert "is refused" in findings["credentials"]["text"]
+        path.write_text("{", "utf-8")
+        _, findings, _ = examine(running.data_dir, running.folder, port)
+        assert "damaged" in findings["credentials"]["text"]
+    finally:
+        path.write_text(kept, "utf-8")
+
+
+def test_the_pepper_of_another_installation(running: Instance) -> None:
+    extra = {"IBEX_TOKEN_PEPPER": "another pepper with thirty-two characters"}
+    _, findings, _ = examine(running.data_dir, running.folder, f"--port={running.port}", extra=extra)
+    assert problems(findings) == {"token pepper", "credentials"}
+
+
+def test_a_port_that_another_program_has(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        taken.settimeout(0)
+        port = taken.getsockname()[1]
+        _, findings, _ = examine(tmp_path / "data", tmp_path, f"--port={port}")
+    assert problems(findings) == {"port"}
+
+
+def test_a_port_that_another_ibex_has(running: Instance, tmp_path: Path) -> None:
+    _, findings, _ = examine(tmp_path / "data", tmp_path, f"--port={running.port}")
+    assert problems(findings) == {"port"}
+    assert "another data directory" in findings["port"]["text"]
+
+
+def test_a_data_directory_that_is_none_or_that_others_may_enter(tmp_path: Path) -> None:
+    port = f"--port={free_port()}"
+    (tmp_path / "file").touch()
+    _, findings, _ = examine(tmp_path / "file", tmp_path, port)
+    assert findings["data directory"]["state"] == "problem"
+    (tmp_path / "open").mkdir(mode=0o755)
+    _, findings, _ = examine(tmp_path / "open", tmp_path, port)
+    assert findings["data directory"]["state"] == "warning"
+
+
+def test_servers_that_cannot_be_reached(tmp_path: Path) -> None:
+    nowhere = free_port()
+    extra = {
+        "IBEX_POSTGRES_DSN": f"postgresql://ibex:s3cret@127.0.0.1:{nowhere}/ibex",
+        "IBEX_REDIS_URL": f"redis://:s3cret@127.0.0.1:{nowhere}/0",
+    }
+    _, findings, printed = examine(tmp_path / "data", tmp_path, f"--port={free_port()}", extra=extra)
+    assert problems(findings) == {"Postgres", "Redis"}
+    assert "Connection refused" in findings["Postgres"]["text"]
+    assert "s3cret" not in printed
+
+
+def test_providers_good_and_bad(tmp_path: Path, threaded_stub: ThreadedStub) -> None:
+    async def good(exchange: Exchange) -> None:
+        await exchange.respond(payloads.encode(payloads.models(["one", "two"])))
+
+    async def as_named(exchange: Exchange) -> None:
+        await by_name[exchange.request.path.split("/")[1]](exchange)
+
+    by_name = {
+        "good": good,
+        "refusing": behaviours.status(401),
+        "html": behaviours.html,
+        "hanging": behaviours.hang_before_headers,
+        "closing": behaviours.close_before_headers,
+        "failing": behaviours.status(500),
+    }
+    threaded_stub.on_path("/models", as_named)
+    addresses = {name: f"{threaded_stub.url}/{name}" for name in by_name}
+    addresses["nowhere"] = f"http://127.0.0.1:{free_port()}/v1"
+    declared = {name: {"base_url": url, "api_key": "sk-s3cret"} for name, url in addresses.items()}
+    extra = {"IBEX_PROVIDERS": json.dumps(declared | {"built-in": {"kind": "mock"}})}
+    _, findings, printed = examine(tmp_path / "data", tmp_path, f"--port={free_port()}", extra=extra)
+    said = {name: findings[f"provider {name}"]["text"] for name in (*addresses, "built-in")}
+    assert "key is refused (401)" in said["refusing"]
+    assert "not a list of models" in said["html"]
+    assert "did not answer within" in said["hanging"]
+    assert "does not speak HTTP" in said["closing"]
+    assert "answers 500" in said["failing"]
+    assert findings["provider failing"]["state"] == "warning"
+    assert "cannot be reached: Connect" in said["nowhere"]
+    assert "lists 2 models" in said["good"]
+    assert said["built-in"] == "Built in."
+    assert "s3cret" not in printed
+    seen = len(threaded_stub.requests)
+    examine(tmp_path / "data", tmp_path, f"--port={free_port()}", "--offline", extra=extra)
+    assert len(threaded_stub.requests) == seen
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is warned")
+def test_root_is_warned(tmp_path: Path) -> None:
+    _, findings, _ = examine(tmp_path / "data", tmp_path, f"--port={free_port()}")
+    assert findings["user"]["state"] == "warning"
