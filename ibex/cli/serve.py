@@ -1,14 +1,11 @@
 """`ibex serve` and `ibex migrate`."""
 
-import signal
-import sys
 from socket import socket as Socket  # noqa: N812
-from types import FrameType
-from typing import NoReturn
 
 import click
 
 from ibex.cli.errors import explained
+from ibex.cli.interruption import Interruption
 from ibex.cli.options import data_dir, settings_from
 from ibex.cli.welcome import welcome
 from ibex.serving.job_process import serve_jobs
@@ -39,19 +36,22 @@ def serve(context: click.Context, /, **options: object) -> None:
     """Start IBEX and serve until it is told to stop."""
     settings = settings_from(context, **options)
     configure(settings.log_level)
-    _unwind_when_told_to_stop()
+    interruption = Interruption()
     servers = Servers(settings, say)
     with explained():
         try:
-            _serve(settings, servers, bind(settings.host, settings.port))
+            _serve(settings, servers, bind(settings.host, settings.port), interruption)
         finally:
+            interruption.disregard()
             servers.stop()
 
 
-def _serve(settings: Settings, servers: Servers, socket: Socket) -> None:
+def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: Interruption) -> None:
     settings = settings.model_copy(update={"postgres_connections": connections_per_process(settings)})
     addresses = servers.start()
+    interruption.check()
     connections, credentials = prepare(settings, addresses, say)
+    interruption.check()
     instruments = Instruments(settings.providers, processes=settings.workers)
 
     def web(place: Place) -> None:
@@ -93,18 +93,3 @@ def migrate(context: click.Context, /, **options: object) -> None:
             servers.stop()
     was = "as before" if before == after else f"was at {before or 'nothing'}"
     click.echo(f"The schema is at {after}, {was}.")
-
-
-def _unwind_when_told_to_stop() -> None:
-    """Until processes are supervised, a signal stops what has been started by leaving its blocks."""
-
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        for signal_number in handled:
-            signal.signal(signal_number, signal.SIG_IGN)
-        sys.exit(0)
-
-    # Whoever ignores SIGHUP, as nohup does, wants IBEX to outlive the terminal.
-    ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    handled = (signal.SIGTERM, signal.SIGINT, *(() if ignores_hangup else (signal.SIGHUP,)))
-    for number in handled:
-        signal.signal(number, leave)

@@ -1,5 +1,6 @@
 """JSON lines on standard output, without content and without secrets."""
 
+import json
 import logging
 import os
 import sys
@@ -36,7 +37,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = _describe(record.exc_info[1])
-        return orjson.dumps(line, default=str).decode()
+        # Not orjson, which refuses what is no valid Unicode, such as the name of a file that is none.
+        return json.dumps(line, default=str)
 
 
 def configure(level: str) -> None:

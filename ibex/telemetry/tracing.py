@@ -10,7 +10,7 @@ from ibex.telemetry.steps import StepClock
 
 Attribute = str | int | float | bool
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-_NO_TRACE = "0" * 32
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 class TracingError(Exception):
@@ -48,7 +48,7 @@ class NoTracing:
 def trace_of(traceparent: str | None, request_id: UUID) -> Trace:
     """The trace that a W3C `traceparent` continues; without a valid one, a trace of the request's own."""
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    if match is None or match[1] == _NO_TRACE:
+    if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN:
         return Trace(request_id.hex, None)
     return Trace(match[1], match[2])
 

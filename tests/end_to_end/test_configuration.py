@@ -113,10 +113,12 @@ def test_a_file_in_the_working_directory(launch: Launch, tmp_path: Path, data_di
         ({"IBEX_PROVIDERS": '{"a": {"base_url": "ftp://x"}}'}, "must be an http:// or https:// address"),
         ({"IBEX_PROVIDERS": '{"a": {"api_key_env": "MY_KEY"}}'}, "MY_KEY, which the environment lacks"),
         ({"IBEX_CONFIG": "nowhere.toml"}, "nowhere.toml cannot be read"),
-        ({"IBEX_POSTGRES_DSN": "secret of mine"}, "IBEX_POSTGRES_DSN is not a connection string"),
+        ({"IBEX_POSTGRES_DSN": "secret of mine"}, "IBEX_POSTGRES_DSN is"),
+        ({"IBEX_POSTGRES_DSN": "postgresql://host/x?secret=1"}, "IBEX_POSTGRES_DSN is"),
         ({"IBEX_WORKERS": "60"}, "The bundled Postgres is too small for 60 web and 1 job processes."),
         ({"IBEX_TOKEN_PEPPER": "short"}, "must have 32 characters"),
-        ({"IBEX_REDIS_URL": "localhost:secret"}, "IBEX_REDIS_URL is not an address of Redis"),
+        ({"IBEX_REDIS_URL": "localhost:secret"}, "IBEX_REDIS_URL is"),
+        ({"IBEX_REDIS_URL": "redis://host:secret/0"}, "IBEX_REDIS_URL is"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_a_sentence(

@@ -1,0 +1,103 @@
+"""Servers that these tests may stop, freeze and kill."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from ibex.embedded import PostgresServer, ValkeyServer
+from ibex.storage.migrations import migrate
+from tests.fixtures import Servers
+
+Server = PostgresServer | ValkeyServer
+
+
+def _quiet(sentence: str) -> None:
+    return
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Takes the place of the servers that all other tests share."""
+    directory: Path = tmp_path_factory.mktemp("faulty")
+    running = Servers(
+        PostgresServer(directory / "postgres", report=_quiet),
+        ValkeyServer(directory / "valkey", report=_quiet),
+    )
+    try:
+        for server in (running.postgres, running.valkey):
+            server.launch()
+        for server in (running.postgres, running.valkey):
+            server.wait_ready()
+        with psycopg.connect(running.postgres.superuser_dsn, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE migrated OWNER ibex_owner")
+        migrate(make_conninfo(running.postgres.owner_dsn, dbname="migrated"))
+        yield running
+    finally:
+        running.valkey.stop()
+        running.postgres.stop()
+
+
+class Fault:
+    """What can happen to one server, and how it is well again."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._frozen: list[int] = []
+
+    def refuse(self) -> None:
+        """Nobody listens any more."""
+        self._server.stop()
+
+    def hang(self) -> None:
+        """The server and all its processes stand still: connections are accepted, nothing is answered."""
+        pid = self._pid
+        os.kill(pid, signal.SIGSTOP)
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+        self._frozen = [pid, *map(int, children)]
+        for child in self._frozen[1:]:
+            os.kill(child, signal.SIGSTOP)
+
+    def die(self) -> None:
+        """`kill -9`."""
+        os.kill(self._pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while self._server.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def heal(self) -> None:
+        """Does nothing to a server that is well."""
+        for pid in self._frozen:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._frozen = []
+        if self._server.poll() is not None:
+            self._server.launch()
+            self._server.wait_ready()
+
+    @property
+    def _pid(self) -> int:
+        assert self._server.pid is not None
+        return self._server.pid
+
+
+@pytest.fixture
+def postgres_fault(servers: Servers, service: object) -> Iterator[Fault]:
+    """Asked for after the service, and so healed before the service stops."""
+    fault = Fault(servers.postgres)
+    yield fault
+    fault.heal()
+
+
+@pytest.fixture
+def redis_fault(servers: Servers, service: object) -> Iterator[Fault]:
+    fault = Fault(servers.valkey)
+    yield fault
+    fault.heal()

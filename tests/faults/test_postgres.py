@@ -1,0 +1,106 @@
+"""Postgres away: known callers go on, unknown ones are refused, and no turn is lost or doubled."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.calls import all_stored_once, chat, code_of, is_admitted, ready
+from tests.faults.conftest import Fault
+from tests.faults.waiting import until
+from tests.fixtures import Database
+from tests.operator import Operator
+from tests.service import Service
+
+FAULTS = pytest.mark.parametrize(
+    "happen", [Fault.refuse, Fault.hang, Fault.die], ids=["refuses", "hangs", "dies"]
+)
+
+Happen = Callable[[Fault], None]
+
+
+@FAULTS
+async def test_a_known_caller_goes_on_and_an_unknown_one_is_refused(
+    service: Service, operator: Operator, postgres_fault: Fault, happen: Happen
+) -> None:
+    unknown = await operator.token(service.org_id)
+    assert (await chat(service)).status_code == 200
+    happen(postgres_fault)
+    assert (await chat(service)).status_code == 200
+    started = time.monotonic()
+    refused = await chat(service, unknown)
+    assert time.monotonic() - started < 1.0
+    assert (refused.status_code, code_of(refused)) == (503, "AUTH_UNAVAILABLE")
+    assert refused.headers["retry-after"] == "1"
+    postgres_fault.heal()
+    await until(lambda: is_admitted(service, unknown), seconds=15)
+
+
+@FAULTS
+async def test_turns_are_kept_and_written_once_when_it_is_back(
+    service: Service, database: Database, postgres_fault: Fault, happen: Happen
+) -> None:
+    async def turn() -> str:
+        answer = await chat(service, **{"X-IBEX-Session-ID": "through-the-fault"})
+        assert answer.status_code == 200
+        return str(answer.headers["x-request-id"])
+
+    request_ids = [await turn() for _ in range(3)]
+    happen(postgres_fault)
+    request_ids += [await turn() for _ in range(5)]
+    postgres_fault.heal()
+    request_ids += [await turn() for _ in range(2)]
+    await all_stored_once(database, "through-the-fault", request_ids)
+    assert service.instruments.rows_dropped.total("turn") == 0
+
+
+@FAULTS
+async def test_ready_says_so_in_time_and_health_does_not_mind(
+    service: Service, postgres_fault: Fault, happen: Happen
+) -> None:
+    assert (await ready(service))[0] == 200
+    happen(postgres_fault)
+    started = time.monotonic()
+    status, states = await ready(service)
+    assert time.monotonic() - started < 3.0
+    assert status == 503
+    assert states["postgres"]["ok"] is False
+    assert states["redis"]["ok"] is True
+    async with service.http() as client:
+        assert (await client.get("/health")).status_code == 200
+    postgres_fault.heal()
+
+    async def is_ready() -> bool:
+        return (await ready(service))[0] == 200
+
+    await until(is_ready, seconds=15)
+
+
+async def test_nothing_stale_is_served_once_the_cache_may_not_be_trusted(
+    service: Service, postgres_fault: Fault, redis_fault: Fault
+) -> None:
+    """Without Redis no change can arrive, without Postgres none can be looked up."""
+    assert (await chat(service)).status_code == 200
+    postgres_fault.refuse()
+    redis_fault.refuse()
+
+    async def is_refused() -> bool:
+        answer = await chat(service)
+        return answer.status_code == 503 and code_of(answer) == "AUTH_UNAVAILABLE"
+
+    assert await until(is_refused, seconds=3) < 2.0
+    redis_fault.heal()
+    postgres_fault.heal()
+    await until(lambda: is_admitted(service, service.token), seconds=15)
+
+
+async def test_a_service_stops_in_time_although_postgres_hangs(
+    service: Service, postgres_fault: Fault
+) -> None:
+    assert (await chat(service)).status_code == 200
+    postgres_fault.hang()
+    assert (await chat(service)).status_code == 200
+    started = time.monotonic()
+    service.server.should_exit = True
+    await until(lambda: service.instruments.processes.total() == 0, seconds=15)
+    assert time.monotonic() - started < 12
