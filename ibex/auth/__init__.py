@@ -2,7 +2,7 @@
 
 from ibex.auth.administration import Administration
 from ibex.auth.audit import AuditEvent, AuditTrail
-from ibex.auth.bootstrap import Credentials, bootstrap
+from ibex.auth.bootstrap import CREDENTIALS, Credentials, bootstrap
 from ibex.auth.invalidation import ChangeFeed
 from ibex.auth.limits import RateLimiter, RateLimits, Verdict
 from ibex.auth.pepper import PepperError, load_pepper, verify_pepper
@@ -22,6 +22,7 @@ from ibex.auth.validation import TokenValidator
 __all__ = [
     "ALL",
     "CHAT",
+    "CREDENTIALS",
     "NO_PERMISSION",
     "Administration",
     "Agent",

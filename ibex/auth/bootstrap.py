@@ -12,7 +12,7 @@ from ibex.auth.permissions import ALL
 from ibex.ids import uuid7
 
 DEFAULT = "default"
-FILE_NAME = "credentials.json"
+CREDENTIALS = "credentials.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def bootstrap(administration: Administration, data_dir: Path, base_url: st
     so a token that exists was written. Of replicas that start together one creates, the others find. None
     when the organization has tokens, but none of them is known here.
     """
-    path = data_dir / FILE_NAME
+    path = data_dir / CREDENTIALS
     async with administration.alone():
         organization = await administration.find_organization(DEFAULT)
         if organization is None:

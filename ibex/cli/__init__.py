@@ -9,6 +9,7 @@ import ibex
 from ibex.cli.administer import agent, token
 from ibex.cli.doctor import doctor
 from ibex.cli.serve import migrate, serve
+from ibex.cli.worker import worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +26,7 @@ def main(context: click.Context, /, **options: Any) -> None:
     context.obj = options
 
 
-for command in (serve, migrate, token, agent, doctor):
+for command in (serve, worker, migrate, token, agent, doctor):
     main.add_command(command)
 
 __all__ = ["main"]

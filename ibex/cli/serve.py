@@ -1,9 +1,11 @@
 """`ibex serve` and `ibex migrate`."""
 
+import sys
 from socket import socket as Socket  # noqa: N812
 
 import click
 
+from ibex.auth import CREDENTIALS
 from ibex.cli.errors import explained
 from ibex.cli.interruption import Interruption
 from ibex.cli.options import data_dir, settings_from
@@ -50,6 +52,8 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
     settings = settings.model_copy(update={"postgres_connections": connections_per_process(settings)})
     addresses = servers.start()
     interruption.check()
+    # The first start has somebody in front of it; of a later one, only a terminal is known to.
+    shows_token = sys.stderr.isatty() or not (settings.data_dir / CREDENTIALS).exists()
     connections, credentials = prepare(settings, addresses, say)
     interruption.check()
     instruments = Instruments(settings.providers, processes=settings.workers)
@@ -71,7 +75,7 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
     Supervisor(
         [Role("web", settings.workers, web), Role("job", settings.jobs, jobs, announces=False)],
         restart_servers=servers.restart_dead,
-        on_ready=lambda: say(welcome(settings, credentials)),
+        on_ready=lambda: say(welcome(settings, credentials, shows_token=shows_token)),
         on_stop=stop,
         grace=settings.shutdown_seconds,
     ).run()

@@ -3,7 +3,7 @@
 from ibex.auth import Credentials
 from ibex.settings import Settings
 
-_SNIPPET = """
+_FIRST_SNIPPET = """
 Python:
 
   from openai import OpenAI
@@ -20,29 +20,49 @@ Shell:
     -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 """
 
+# What goes to a log collector is not to carry an administrator's token, start after start.
+_LATER_SNIPPET = """
+Python:
 
-def welcome(settings: Settings, credentials: Credentials | None) -> str:
-    """The base URL, the token and a first call to paste."""
+  import json
+  from openai import OpenAI
+
+  kept = json.load(open("{path}"))
+  client = OpenAI(base_url=kept["base_url"], api_key=kept["token"])
+  messages = [{{"role": "user", "content": "Hello!"}}]
+  print(client.chat.completions.create(model="{model}", messages=messages).choices[0].message.content)
+
+Shell:
+
+  TOKEN=$(python3 -c 'import json; print(json.load(open("{path}"))["token"])')
+  curl {base_url}/chat/completions \\
+    -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+"""
+
+
+def welcome(settings: Settings, credentials: Credentials | None, *, shows_token: bool) -> str:
+    """The base URL, where the token is, and a first call to paste."""
     base_url = f"{settings.url}/v1"
     if credentials is None:
         return (
             f"\nIBEX is ready at {base_url}\n\n"
             "This database has tokens already. Use one of them, or create one: ibex token create NAME\n"
         )
+    path = (settings.data_dir / "credentials.json").absolute()
     lines = [
         "",
         "IBEX is ready.",
         "",
         f"  base URL     {base_url}",
-        f"  token        {credentials.token}",
-        f"  kept in      {settings.data_dir / 'credentials.json'}",
+        *([f"  token        {credentials.token}"] if shows_token else []),
+        f"  token in     {path}",
         f"  providers    {', '.join(settings.providers)}",
     ]
-    return (
-        "\n".join(lines)
-        + "\n"
-        + _SNIPPET.format(base_url=base_url, token=credentials.token, model=_model(settings))
+    snippet = (_FIRST_SNIPPET if shows_token else _LATER_SNIPPET).format(
+        base_url=base_url, token=credentials.token, path=path, model=_model(settings)
     )
+    return "\n".join(lines) + "\n" + snippet
 
 
 def _model(settings: Settings) -> str:

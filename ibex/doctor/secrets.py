@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from ibex.auth import Credentials, PepperError, TokenValidator, verify_pepper
-from ibex.auth.bootstrap import FILE_NAME
+from ibex.auth.bootstrap import CREDENTIALS
 from ibex.doctor.finding import Finding, ok, problem, warning
 from ibex.doctor.repository import has_fingerprint
 from ibex.errors import ErrorCode, IbexError
@@ -51,11 +51,11 @@ def pepper(settings: Settings, addresses: Addresses | None) -> Finding:
 
 def credentials(settings: Settings, addresses: Addresses | None) -> Finding:
     """Whether the kept token is readable by its owner only, and works."""
-    path = settings.data_dir / FILE_NAME
+    path = settings.data_dir / CREDENTIALS
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:
-        return ok("credentials", f"{FILE_NAME} is not there; a first start writes it.")
+        return ok("credentials", f"{CREDENTIALS} is not there; a first start writes it.")
     if mode & 0o077:
         return problem("credentials", f"{path} can be read by others.", f"chmod 600 {path}")
     kept = Credentials.read(path)

@@ -67,4 +67,12 @@ def _is_alive(pid: str) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: str) -> bool:
+    """Whether all that is left of a process is its exit status, which nobody has asked for."""
+    try:
+        return (Path("/proc") / pid / "stat").read_text("utf-8").rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False

@@ -1,7 +1,6 @@
 """One job process: a worker on the queue until it is told to stop."""
 
 import asyncio
-import os
 import signal
 from datetime import timedelta
 
@@ -13,7 +12,8 @@ from ibex.settings import Settings
 from ibex.storage import Postgres
 from ibex.workers import work
 
-_ORPHAN_GRACE = 3.0
+# Once the supervisor is dead nobody waits for the jobs under way any more than this (seconds).
+_ORPHAN_GRACE = 3
 
 
 def serve_jobs(settings: Settings, connections: Connections, place: Place) -> None:
@@ -26,7 +26,7 @@ def serve_jobs(settings: Settings, connections: Connections, place: Place) -> No
 
         def orphaned() -> None:
             loop.remove_reader(place.lifeline)
-            loop.call_later(_ORPHAN_GRACE, os._exit, 1)
+            signal.alarm(_ORPHAN_GRACE)
             stop.set()
 
         loop.add_signal_handler(signal.SIGTERM, stop.set)

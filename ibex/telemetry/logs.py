@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,9 +81,11 @@ class AccessLog:
     def flush(self) -> None:
         if self._lines:
             block, self._lines, self._size = b"".join(self._lines), [], 0
-            sys.stdout.flush()
-            sys.stdout.buffer.write(block)
-            sys.stdout.buffer.flush()
+            # Whoever read the log may be gone; that is no reason to fail a request.
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stdout.buffer.write(block)
+                sys.stdout.buffer.flush()
 
 
 def _describe(error: BaseException) -> dict[str, Any]:

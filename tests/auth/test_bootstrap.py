@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ibex.auth import Credentials, bootstrap, tokens
-from ibex.auth.bootstrap import FILE_NAME
+from ibex.auth.bootstrap import CREDENTIALS
 from tests.auth.validators import checking
 from tests.fixtures import Database
 from tests.operator import Operator
@@ -19,7 +19,7 @@ async def test_the_first_start_creates_an_identity_that_works(
 ) -> None:
     credentials = await bootstrap(operator.administration, tmp_path, URL)
     assert credentials is not None
-    file = tmp_path / FILE_NAME
+    file = tmp_path / CREDENTIALS
     assert file.stat().st_mode & 0o777 == 0o600
     assert json.loads(file.read_text()) == {
         "base_url": URL,
@@ -44,7 +44,7 @@ async def test_a_new_address_is_written_down(operator: Operator, tmp_path: Path)
     assert first is not None
     assert moved is not None
     assert moved.token == first.token
-    assert Credentials.read(tmp_path / FILE_NAME) == moved
+    assert Credentials.read(tmp_path / CREDENTIALS) == moved
 
 
 async def test_a_start_that_was_killed_is_completed(

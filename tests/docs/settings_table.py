@@ -4,7 +4,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import orjson
 from annotated_types import Ge, Gt, Le
@@ -61,6 +61,8 @@ def _type(field: FieldInfo) -> str:
     options = [option for option in get_args(annotation) if option is not types.NoneType]
     if get_origin(annotation) in {Union, types.UnionType} and len(options) == 1:
         annotation = options[0]
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     if isinstance(annotation, type) and annotation in {int, float}:

@@ -99,3 +99,11 @@ def test_a_second_start_has_the_same_token_and_data_at_its_new_address(
             extra_headers={"X-IBEX-Agent-ID": created["id"]},
         )
     assert answer.choices
+
+
+def test_a_later_start_keeps_the_token_out_of_what_a_log_collector_reads(
+    launch: Launch, data_dir: Path
+) -> None:
+    again = launch(data_dir=data_dir).wait_ready()
+    assert again.token not in again.stderr
+    assert str(data_dir / "credentials.json") in again.stderr

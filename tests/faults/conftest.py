@@ -6,14 +6,21 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import pytest_asyncio
 from psycopg.conninfo import make_conninfo
 
+from ibex.auth import invalidation
 from ibex.embedded import PostgresServer, ValkeyServer
 from ibex.storage.migrations import migrate
+from tests.faults.calls import chat
+from tests.faults.waiting import until
 from tests.fixtures import Servers
+from tests.operator import Operator
+from tests.service import Service
 
 Server = PostgresServer | ValkeyServer
 
@@ -88,8 +95,21 @@ class Fault:
         return self._server.pid
 
 
+@pytest_asyncio.fixture
+async def listening_service(service: Service, operator: Operator) -> Service:
+    """The service, once it hears of changes: until then it drops what it has cached."""
+
+    async def hears() -> bool:
+        subscribers: Any = await operator.redis.pubsub_numsub(invalidation.CHANNEL)
+        return bool(subscribers[0][1])
+
+    await until(hears)
+    assert (await chat(service)).status_code == 200
+    return service
+
+
 @pytest.fixture
-def postgres_fault(servers: Servers, service: object) -> Iterator[Fault]:
+def postgres_fault(servers: Servers, listening_service: Service) -> Iterator[Fault]:
     """Asked for after the service, and so healed before the service stops."""
     fault = Fault(servers.postgres)
     yield fault
@@ -97,7 +117,7 @@ def postgres_fault(servers: Servers, service: object) -> Iterator[Fault]:
 
 
 @pytest.fixture
-def redis_fault(servers: Servers, service: object) -> Iterator[Fault]:
+def redis_fault(servers: Servers, listening_service: Service) -> Iterator[Fault]:
     fault = Fault(servers.valkey)
     yield fault
     fault.heal()

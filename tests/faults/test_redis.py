@@ -38,7 +38,6 @@ async def service(
 async def test_calls_go_on_under_limits_that_are_counted_here(
     service: Service, database: Database, redis_fault: Fault, happen: Happen
 ) -> None:
-    assert (await chat(service)).status_code == 200
     happen(redis_fault)
     answers = [await chat(service) for _ in range(10)]
     assert [answer.status_code for answer in answers] == [200] * 8 + [429] * 2
