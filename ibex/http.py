@@ -68,9 +68,7 @@ class Edge:
         path = scope["path"]
         methods = self._routes.get(path)
         if methods is None:
-            await self._refuse(
-                scope, send, IbexError(ErrorCode.NOT_FOUND, f"There is nothing at {path[:200]}.")
-            )
+            await self._refuse(scope, send, IbexError(ErrorCode.NOT_FOUND, self._nothing_at(path)))
             return
         endpoint = methods.get(scope["method"])
         if endpoint is None:
@@ -92,6 +90,12 @@ class Edge:
             await self._refuse(
                 scope, send, IbexError(ErrorCode.INTERNAL_ERROR, "Something failed that should not have.")
             )
+
+    def _nothing_at(self, path: str) -> str:
+        if f"/v1{path}" in self._routes:
+            return f"There is nothing at {path[:200]}. The base URL ends in /v1: try /v1{path[:200]}."
+        served = ", ".join(route for route in self._routes if route.startswith("/v1/"))
+        return f"There is nothing at {path[:200]}. There are: {served}."
 
     async def _refuse(self, scope: Scope, send: Send, error: IbexError) -> None:
         self._refused(error.status)

@@ -17,6 +17,7 @@ from ibex.auth.permissions import (
 )
 from ibex.auth.principal import Principal
 from ibex.auth.repository import Agent, Organization, TokenRecord
+from ibex.auth.tokens import token_id
 from ibex.auth.validation import TokenValidator
 
 __all__ = [
@@ -44,5 +45,6 @@ __all__ = [
     "load_pepper",
     "parse_permissions",
     "permission_labels",
+    "token_id",
     "verify_pepper",
 ]

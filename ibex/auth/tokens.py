@@ -60,6 +60,12 @@ def parse(text: str) -> Token | None:
     return token if _checksum(token.id, token.secret) == data[_RANDOM_BYTES:] else None
 
 
+def token_id(text: str) -> UUID | None:
+    """The id that a token's text names, true or not, for the record of who was refused."""
+    match = _TOKEN.fullmatch(text)
+    return UUID(match[1]) if match else None
+
+
 def secret_hash(token: Token, pepper: bytes) -> bytes:
     """What is stored of a secret: HMAC-SHA-256 of the id and the secret, 32 bytes."""
     return hmac.digest(pepper, token.id.bytes + token.secret, sha256)

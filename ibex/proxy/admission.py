@@ -1,7 +1,8 @@
 """Who may ask, and how often."""
 
-from ibex.auth import Permission, Principal, RateLimiter, RateLimits, TokenValidator
+from ibex.auth import Permission, Principal, RateLimiter, RateLimits, TokenValidator, token_id
 from ibex.errors import IbexError
+from ibex.proxy.call import Progress
 from ibex.proxy.reply import Reply
 from ibex.proxy.request import RequestHeaders
 from ibex.telemetry import Instruments
@@ -22,10 +23,18 @@ class Admission:
         self._rate_limits = rate_limits
         self._instruments = instruments
 
-    async def authenticate(self, headers: RequestHeaders, permissions: Permission) -> Principal:
-        """The caller, who holds all of `permissions`. Raises the 401, 403 and 503 of authentication."""
+    async def authenticate(
+        self, headers: RequestHeaders, permissions: Permission, progress: Progress
+    ) -> Principal:
+        """The caller, who holds all of `permissions`. Raises the 401, 403 and 503 of authentication.
+
+        Who it was, or was meant to be, is noted before anything is refused.
+        """
         try:
-            principal = await self._validator.authenticate(headers.bearer_token(), headers.agent())
+            token = headers.bearer_token()
+            progress.token_id = token_id(token)
+            principal = await self._validator.authenticate(token, headers.agent())
+            progress.principal = principal
             principal.require(permissions)
         except IbexError:
             self._instruments.auth_refusals.add()

@@ -13,6 +13,7 @@ from ibex.proxy.capture import Capture, Summary
 from ibex.proxy.idempotency import Reservation
 from ibex.proxy.payload import Payload
 from ibex.proxy.providers.calling import Target
+from ibex.proxy.providers.failures import AttemptFailedError
 from ibex.proxy.reply import Reply
 from ibex.proxy.turns import Outcome, Turn
 from ibex.telemetry import StepClock
@@ -48,9 +49,13 @@ class Call:
 class Progress:
     """How far a call got, for the record: it must be kept whatever ends the call, and wherever."""
 
+    token_id: UUID | None = None
+    principal: Principal | None = None
     reservation: Reservation | None = None
+    is_replay: bool = False
     target: Target | None = None
     attempts: int = 0
+    failures: list[str] = field(default_factory=list)
     outcome: Outcome = "ok"
     error_code: ErrorCode | None = None
     capture: Capture = field(default_factory=Capture)
@@ -59,6 +64,11 @@ class Progress:
         """A provider is being called."""
         self.target = target
         self.attempts += 1
+
+    def failed(self, target: Target, failure: AttemptFailedError) -> None:
+        """The call came to nothing: kept in the words of an operator, `openai: rate_limited 429`."""
+        status = f" {failure.status}" if failure.status is not None else ""
+        self.failures.append(f"{target.upstream.name}: {failure.kind}{status}")
 
 
 def turn_of(

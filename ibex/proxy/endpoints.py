@@ -13,9 +13,9 @@ from ibex.proxy.call import Operation, Progress
 from ibex.proxy.model_list import ModelList
 from ibex.proxy.payload import parse_chat, parse_embeddings
 from ibex.proxy.pipeline import Pipeline
-from ibex.proxy.record import Recorder
+from ibex.proxy.record import Recorder, Request
 from ibex.proxy.reply import Reply
-from ibex.proxy.request import RequestHeaders
+from ibex.proxy.request import RequestHeaders, client_of
 from ibex.telemetry import Step, StepClock, trace_of
 
 
@@ -48,6 +48,7 @@ def list_models(models: ModelList, admission: Admission, recorder: Recorder, doc
         headers = RequestHeaders.of(scope)
         request_id = uuid7()
         trace = trace_of(headers.text(b"traceparent"), request_id)
+        request = Request("models", request_id, trace, client_of(scope))
         reply = Reply(
             send,
             clock,
@@ -57,7 +58,7 @@ def list_models(models: ModelList, admission: Admission, recorder: Recorder, doc
             dialect="openai",
         )
         try:
-            principal = await admission.authenticate(headers, NO_PERMISSION)
+            principal = await admission.authenticate(headers, NO_PERMISSION, progress)
             clock.lap(Step.AUTH)
             await admission.limit(principal, reply)
             clock.lap(Step.LIMITS)
@@ -68,6 +69,6 @@ def list_models(models: ModelList, admission: Admission, recorder: Recorder, doc
             progress.outcome, progress.error_code = "failed", error.code
             await reply.error(error)
         finally:
-            recorder.record("models", request_id, trace, None, progress, reply, clock)
+            recorder.record(request, None, progress, reply, clock)
 
     return endpoint

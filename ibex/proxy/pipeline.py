@@ -17,10 +17,10 @@ from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
 from ibex.proxy.providers.base import ProviderRequest
 from ibex.proxy.providers.calling import Answer, Caller, NoAnswerError, Target, read_json_body
 from ibex.proxy.providers.failures import AttemptFailedError, to_error
-from ibex.proxy.record import Recorder
+from ibex.proxy.record import Recorder, Request
 from ibex.proxy.relay import relay
 from ibex.proxy.reply import Reply
-from ibex.proxy.request import ClientGoneError, RequestHeaders, read_body
+from ibex.proxy.request import ClientGoneError, RequestHeaders, client_of, read_body
 from ibex.proxy.routing import Router
 from ibex.telemetry import Instruments, Step, StepClock, trace_of
 
@@ -70,6 +70,7 @@ class Pipeline:
         request_id = uuid7()
         headers = RequestHeaders.of(scope)
         trace = trace_of(headers.text(b"traceparent"), request_id)
+        request = Request(operation.name, request_id, trace, client_of(scope))
         reply = Reply(
             send,
             clock,
@@ -93,13 +94,14 @@ class Pipeline:
             payload = operation.parse(body)
             clock.lap(Step.BODY)
             with ClientWatch(scope, receive):
-                principal = await self._admission.authenticate(headers, operation.permissions)
+                principal = await self._admission.authenticate(headers, operation.permissions, progress)
                 clock.lap(Step.AUTH)
                 await self._admission.limit(principal, reply)
                 clock.lap(Step.LIMITS)
                 reservation = await self._reserve(principal, headers, operation, body, reply)
                 clock.lap(Step.IDEMPOTENCY)
                 if isinstance(reservation, StoredAnswer):
+                    progress.is_replay = True
                     await reply.start(200, reservation.content_type.encode("latin-1"), len(reservation.body))
                     await reply.finish(reservation.body)
                     return
@@ -133,7 +135,7 @@ class Pipeline:
         finally:
             self._deadlines.close(deadline)
             self._instruments.in_flight.add(amount=-1.0)
-            self._recorder.record(operation.name, request_id, trace, call, progress, reply, clock)
+            self._recorder.record(request, call, progress, reply, clock)
 
     async def _reserve(
         self, principal: Principal, headers: RequestHeaders, operation: Operation, body: bytes, reply: Reply
@@ -173,7 +175,7 @@ class Pipeline:
         progress.target = targets[0]
         answer: Answer | None = None
         try:
-            answer = await self._caller.open(targets, compose, deadline, progress.attempt)
+            answer = await self._caller.open(targets, compose, deadline, progress)
             await self._forward(answer, reply, progress, clock, deadline)
         except NoAnswerError as error:
             raise error.for_client() from None

@@ -1,6 +1,8 @@
 """What remains of a request once it is answered. Nothing here is waited for by anybody."""
 
 import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from ibex.proxy.call import Call, OperationName, Progress, turn_of
@@ -11,6 +13,16 @@ from ibex.proxy.turns import TurnLog
 from ibex.telemetry import AccessLog, Instruments, StepClock, Trace, Tracing
 
 CLIENT_GONE_STATUS = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived: what it is for, how it is found again, where it came from."""
+
+    operation: OperationName
+    id: UUID
+    trace: Trace
+    client: str | None
 
 
 class Recorder:
@@ -33,30 +45,24 @@ class Recorder:
         self._background: set[asyncio.Task[None]] = set()
 
     def record(
-        self,
-        operation: OperationName,
-        request_id: UUID,
-        trace: Trace,
-        call: Call | None,
-        progress: Progress,
-        reply: Reply,
-        clock: StepClock,
+        self, request: Request, call: Call | None, progress: Progress, reply: Reply, clock: StepClock
     ) -> None:
+        """Called once for each request. `call` is None when it was refused before it became one."""
         status = reply.status or CLIENT_GONE_STATUS
         summary = progress.capture.summary()
         if call is not None and call.session_id is not None:
             self._turns.add(turn_of(call, progress, summary, reply, clock, status))
         if progress.reservation is not None:
             self._settle(progress.reservation, progress, reply)
-        self._measure(operation, progress, summary, reply, clock, status)
-        self._log(operation, request_id, trace, call, progress, summary, reply, clock, status)
+        self._measure(request.operation, progress, summary, reply, clock, status)
+        self._access_log.add(_line(request, call, progress, summary, reply, clock, status))
         self._tracing.record(
-            operation,
+            request.operation,
             clock,
-            trace,
+            request.trace,
             {
                 "http.response.status_code": status,
-                "ibex.request_id": str(request_id),
+                "ibex.request_id": str(request.id),
                 "ibex.outcome": progress.outcome,
             },
         )
@@ -101,37 +107,41 @@ class Recorder:
             instruments.tokens.add(provider, "cached", amount=usage.cached or 0)
             instruments.tokens.add(provider, "output", amount=usage.output or 0)
 
-    def _log(
-        self,
-        operation: OperationName,
-        request_id: UUID,
-        trace: Trace,
-        call: Call | None,
-        progress: Progress,
-        summary: Summary,
-        reply: Reply,
-        clock: StepClock,
-        status: int,
-    ) -> None:
-        self._access_log.add(
-            {
-                "time_ns": clock.started_ns,
-                "request_id": request_id,
-                "trace_id": trace.trace_id,
-                "operation": operation,
-                "status": status,
-                "outcome": progress.outcome,
-                "error_code": progress.error_code,
-                "ms": round(clock.elapsed() * 1e3, 3),
-                "overhead_ms": round(reply.overhead * 1e3, 3),
-                "bytes": reply.size,
-                "org_id": call.principal.org_id if call else None,
-                "agent_id": call.principal.agent_id if call else None,
-                "token_id": call.principal.token_id if call else None,
-                "session_id": call.session_id if call else None,
-                "provider": progress.target.upstream.name if progress.target else None,
-                "attempts": progress.attempts,
-                "input_tokens": summary.usage.input,
-                "output_tokens": summary.usage.output,
-            }
-        )
+
+def _line(
+    request: Request,
+    call: Call | None,
+    progress: Progress,
+    summary: Summary,
+    reply: Reply,
+    clock: StepClock,
+    status: int,
+) -> dict[str, object]:
+    """The line in the access log: who asked for what, how it went, and why."""
+    principal = progress.principal
+    return {
+        "time": datetime.fromtimestamp(clock.started_ns / 1e9, UTC),
+        "request_id": request.id,
+        "trace_id": request.trace.trace_id,
+        "client": request.client,
+        "operation": request.operation,
+        "status": status,
+        "outcome": progress.outcome,
+        "error_code": progress.error_code,
+        "ms": round(clock.elapsed() * 1e3, 3),
+        "overhead_ms": round(reply.overhead * 1e3, 3),
+        "bytes": reply.size,
+        "org_id": principal.org_id if principal else None,
+        "agent_id": principal.agent_id if principal else None,
+        "agent": principal.agent_slug if principal else None,
+        "token_id": progress.token_id,
+        "session_id": call.session_id if call else None,
+        "model": call.payload.model if call else None,
+        "streamed": call.payload.streams if call else None,
+        "provider": progress.target.upstream.name if progress.target else None,
+        "attempts": progress.attempts,
+        "failures": progress.failures,
+        "is_replay": progress.is_replay,
+        "input_tokens": summary.usage.input,
+        "output_tokens": summary.usage.output,
+    }

@@ -77,6 +77,12 @@ class RequestHeaders:
         return value
 
 
+def client_of(scope: Scope) -> str | None:
+    """The address a request came from, as far as this process can see."""
+    client = scope.get("client")
+    return client[0] if client else None
+
+
 async def read_body(
     receive: Receive, headers: RequestHeaders, deadline: Deadline, *, limit: int, within: float
 ) -> bytes:

@@ -55,7 +55,7 @@ def test_a_refusal_uses_up_nothing(windows: SlidingWindows) -> None:
     limits = (("token", 10), ("agent", 10), ("organization", 1))
     assert windows.check(START, *limits).admitted
     for _ in range(20):
-        assert windows.check(START, *limits) == Reply(False, tightest=2, remaining=0, reset=61)
+        assert windows.check(START, *limits) == Reply(False, tightest=2, remaining=0, reset=60)
     assert windows.check(START, ("token", 10)).remaining == 8
     assert windows.check(START, ("agent", 10)).remaining == 8
 
@@ -74,7 +74,7 @@ def test_requests_of_one_batch_count_one_after_the_other(windows: SlidingWindows
 def test_a_lowered_limit_holds_at_once(windows: SlidingWindows) -> None:
     for _ in range(5):
         windows.check(START, ("token", 10))
-    assert windows.check(START, ("token", 2)) == Reply(False, tightest=0, remaining=0, reset=61)
+    assert windows.check(START, ("token", 2)) == Reply(False, tightest=0, remaining=0, reset=60)
 
 
 def test_a_window_disappears_when_nothing_in_it_counts(windows: SlidingWindows, redis: "Redis") -> None:

@@ -5,8 +5,10 @@ from typing import Any
 import httpx2
 import psycopg
 
+from ibex.auth import invalidation
 from tests.faults.waiting import until
 from tests.fixtures import Database
+from tests.operator import Operator
 from tests.service import Service
 
 CHAT: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}]}
@@ -29,8 +31,28 @@ async def ready(service: Service) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()["dependencies"]
 
 
+async def known(service: Service, operator: Operator) -> None:
+    """Wait until the service has its own token in its cache, and keeps it: it hears of changes by then."""
+
+    async def hears() -> bool:
+        subscribers: Any = await operator.redis.pubsub_numsub(invalidation.CHANNEL)
+        return bool(subscribers[0][1])
+
+    await until(hears)
+    await until(lambda: is_admitted(service, service.token))
+    assert await is_admitted(service, service.token)
+
+
 async def is_admitted(service: Service, token: str) -> bool:
     return (await chat(service, token)).status_code == 200
+
+
+def connecting(database: Database) -> int:
+    """How many connections have not said yet who they are."""
+    with psycopg.connect(database.superuser_dsn) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state = 'starting'").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def stored_turns(database: Database, session_id: str) -> list[str]:

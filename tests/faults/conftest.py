@@ -6,18 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 import pytest_asyncio
 from psycopg.conninfo import make_conninfo
 
-from ibex.auth import invalidation
 from ibex.embedded import PostgresServer, ValkeyServer
 from ibex.storage.migrations import migrate
-from tests.faults.calls import chat
-from tests.faults.waiting import until
+from tests.faults.calls import known
 from tests.fixtures import Servers
 from tests.operator import Operator
 from tests.service import Service
@@ -97,14 +94,7 @@ class Fault:
 
 @pytest_asyncio.fixture
 async def listening_service(service: Service, operator: Operator) -> Service:
-    """The service, once it hears of changes: until then it drops what it has cached."""
-
-    async def hears() -> bool:
-        subscribers: Any = await operator.redis.pubsub_numsub(invalidation.CHANNEL)
-        return bool(subscribers[0][1])
-
-    await until(hears)
-    assert (await chat(service)).status_code == 200
+    await known(service, operator)
     return service
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.calls import all_stored_once, chat, code_of, is_admitted, ready
+from tests.faults.calls import all_stored_once, chat, code_of, connecting, is_admitted, ready
 from tests.faults.conftest import Fault
 from tests.faults.waiting import until
 from tests.fixtures import Database
@@ -95,7 +95,7 @@ async def test_nothing_stale_is_served_once_the_cache_may_not_be_trusted(
 
 
 async def test_a_service_stops_in_time_although_postgres_hangs(
-    service: Service, postgres_fault: Fault
+    service: Service, database: Database, postgres_fault: Fault
 ) -> None:
     assert (await chat(service)).status_code == 200
     postgres_fault.hang()
@@ -104,3 +104,6 @@ async def test_a_service_stops_in_time_although_postgres_hangs(
     service.server.should_exit = True
     await until(lambda: service.instruments.processes.total() == 0, seconds=15)
     assert time.monotonic() - started < 12
+    postgres_fault.heal()
+    # What was still connecting when the pool was closed finds that out on this loop or never.
+    await until(lambda: connecting(database) == 0)

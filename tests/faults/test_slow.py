@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.faults.calls import all_stored_once, chat, code_of, is_admitted
+from tests.faults.calls import all_stored_once, chat, code_of, is_admitted, known
 from tests.faults.line import Line
 from tests.faults.waiting import until
 from tests.fixtures import Database
@@ -40,6 +40,7 @@ async def lines(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Lines]:
     async with _lines(database, operator, stub_provider, tmp_path_factory.mktemp("l")) as running:
+        await known(running.service, operator)
         yield running
 
 
@@ -67,7 +68,6 @@ async def test_a_slow_postgres_refuses_whom_it_cannot_look_up_in_time(
     lines: Lines, operator: Operator
 ) -> None:
     unknown = await operator.token(lines.service.org_id)
-    await until(lambda: is_admitted(lines.service, lines.service.token))
     lines.postgres.delay = SLOW
     started = time.monotonic()
     refused = await chat(lines.service, unknown)
@@ -80,7 +80,6 @@ async def test_a_slow_postgres_refuses_whom_it_cannot_look_up_in_time(
 async def test_a_slow_postgres_keeps_no_answer_waiting_for_its_record(
     lines: Lines, database: Database
 ) -> None:
-    await until(lambda: is_admitted(lines.service, lines.service.token))
     lines.postgres.delay = SLOW
     started = time.monotonic()
     answer = await chat(lines.service, **{"X-IBEX-Session-ID": "slowly"})
@@ -90,7 +89,6 @@ async def test_a_slow_postgres_keeps_no_answer_waiting_for_its_record(
 
 
 async def test_a_slow_redis_costs_a_call_its_deadline_and_no_more(lines: Lines) -> None:
-    await until(lambda: is_admitted(lines.service, lines.service.token))
     lines.redis.delay = SLOW
     for _ in range(5):
         started = time.monotonic()

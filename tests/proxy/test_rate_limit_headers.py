@@ -16,7 +16,7 @@ from tests.proxy.records import turns
 from tests.service import Service
 
 # A minute, and the second that counting in whole seconds may add.
-RESET = 61
+RESET = 60
 
 
 @pytest_asyncio.fixture

@@ -31,7 +31,7 @@ class LocalLimiter:
             # More processes than before make the share smaller than what was admitted already.
             remaining = max(0, share - len(log))
             if tightest is None or remaining < tightest.remaining:
-                reset = int((log[0] if log else now) + _WINDOW - now) + 1
+                reset = min(int((log[0] if log else now) + _WINDOW - now) + 1, int(_WINDOW))
                 tightest = Verdict(
                     admitted=remaining > 0,
                     limit=RateLimit(limit.scope, limit.id, share),

@@ -56,7 +56,9 @@ for request = 0, #KEYS / width - 1 do
         end
         least = least - 1
     end
-    local reset = windows[tightest].oldest + WINDOW + 1 - now
+    -- A second is counted as a whole, so a slot may be freed up to one second later than this says; clients
+    -- take no advice beyond the minute.
+    local reset = math.min(windows[tightest].oldest + WINDOW + 1 - now, WINDOW)
     reply[#reply + 1] = { admitted, tightest - 1, math.max(least, 0), reset }
 end
 

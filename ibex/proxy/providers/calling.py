@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Protocol
 
 import orjson
 
@@ -75,7 +76,16 @@ class NoAnswerError(Exception):
 
 
 Compose = Callable[[Target], ProviderRequest]
-Attempting = Callable[[Target], None]
+
+
+class Attempts(Protocol):
+    """Told of every call to a provider, for the record."""
+
+    def attempt(self, target: Target) -> None: ...
+
+    def failed(self, target: Target, failure: AttemptFailedError) -> None: ...
+
+
 Observe = Callable[[str, str], None]
 
 
@@ -91,7 +101,7 @@ class Caller:
         self._observe = observe
 
     async def open(
-        self, targets: Sequence[Target], compose: Compose, deadline: Deadline, attempting: Attempting
+        self, targets: Sequence[Target], compose: Compose, deadline: Deadline, attempts: Attempts
     ) -> Answer:
         """The first answer to be had; nothing of it has been forwarded yet. Raises `NoAnswerError`."""
         no_answer = NoAnswerError(targets[0], None)
@@ -99,11 +109,12 @@ class Caller:
             request = compose(target)
             retry = 0
             while target.upstream.breaker.admit():
-                attempting(target)
+                attempts.attempt(target)
                 try:
                     return await self._attempt(target, request, deadline)
                 except AttemptFailedError as failed:
                     failure = failed
+                attempts.failed(target, failure)
                 no_answer = NoAnswerError(target, failure)
                 if failure.blames_the_request:
                     raise no_answer
