@@ -53,4 +53,6 @@ class Model:
             for name, _ in limits:
                 self.admissions.setdefault(name, []).append(now)
         oldest = min([*counted[tightest], now])
-        return Reply(admitted, tightest, max(remaining[tightest] - admitted, 0), oldest + WINDOW + 1 - now)
+        return Reply(
+            admitted, tightest, max(remaining[tightest] - admitted, 0), min(oldest + WINDOW + 1 - now, WINDOW)
+        )
