@@ -1,4 +1,5 @@
 # make run   installs IBEX into .venv and serves
+# make run ARGS="--port 8081"  does so with options of `ibex serve`
 # make test  installs IBEX and its tools into .venv, then checks and tests everything
 
 PYTHON ?= python3

@@ -3,11 +3,10 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import ibex
 from ibex.auth import AuditEvent, AuditTrail, ChangeFeed, RateLimiter, RateLimits, TokenValidator
@@ -30,6 +29,7 @@ from ibex.proxy import (
 from ibex.proxy import endpoints as proxy_endpoints
 from ibex.settings import Settings
 from ibex.storage import DatabaseUnavailableError, Postgres, Redis, connect, connect_single
+from ibex.tasks import BackgroundTask, repeat, run_in_thread
 from ibex.telemetry import AccessLog, Instruments, tracing
 from ibex.telemetry import endpoints as telemetry_endpoints
 from ibex.telemetry.endpoints import Dependency
@@ -39,6 +39,10 @@ _FLUSH_EVERY = 0.25
 # Each command on the request path has a deadline of its own; this only frees a connection that hangs.
 _REDIS_PATIENCE = 2.0
 _WARM_UP = 2.0
+# One connection for the writer of turns and one for that of the audit.
+_WRITING_CONNECTIONS = 2
+# Time for the last spans to leave at a stop.
+_LAST_SPANS = 3.0
 _USER_AGENT = f"ibex/{ibex.__version__}"
 
 
@@ -53,21 +57,21 @@ class Connections:
 
 def build(settings: Settings, connections: Connections, instruments: Instruments) -> Edge:
     """The web application of one process. Nothing connects before the server's start-up."""
-    postgres = Postgres(connections.postgres_dsn, connections=settings.postgres_connections)
+    writing, looking_up = _pools(connections.postgres_dsn, settings.postgres_connections)
     redis = connect(connections.redis_url, timeout=_REDIS_PATIENCE)
     listener = connect_single(connections.redis_url, timeout=_REDIS_PATIENCE)
     access_log = AccessLog(enabled=settings.access_log)
     spans = tracing(settings.otlp_endpoint)
 
-    audit = AuditTrail(postgres, dropped=lambda n: instruments.rows_dropped.add("audit", amount=n))
+    audit = AuditTrail(writing, dropped=lambda n: instruments.rows_dropped.add("audit", amount=n))
     turns = TurnLog(
-        postgres,
+        writing,
         capacity=settings.turn_buffer,
         dropped=lambda n: instruments.rows_dropped.add("turn", amount=n),
     )
     feed = ChangeFeed(listener, lambda change: validator.forget(change))
     validator = TokenValidator(
-        postgres,
+        looking_up,
         connections.pepper,
         cache_seconds=settings.token_cache_seconds,
         timeout=settings.auth_timeout_seconds,
@@ -78,6 +82,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         process_id=f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}",
         timeout=settings.redis_timeout_seconds,
         on_fallback=lambda org_id: audit.add(AuditEvent(org_id, "system", "limits.fallback", "degraded")),
+        processes_at_start=settings.workers,
     )
     idempotency = IdempotencyKeys(
         redis,
@@ -119,34 +124,34 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         for name, upstream in upstreams.items():
             instruments.breaker_open.set(name, value=float(upstream.breaker.is_open))
 
-    flusher = _Repeated(flush, _FLUSH_EVERY)
+    flusher = BackgroundTask("flush", lambda: repeat(flush, _FLUSH_EVERY))
+    running = AsyncExitStack()
 
     async def startup() -> None:
-        await postgres.open()
+        """The stop goes backwards: what is buffered is written before what it is written to is closed."""
+        running.push_async_callback(run_in_thread, spans.close, within=_LAST_SPANS)
+        for pool in (writing, looking_up):
+            await pool.open()
+            running.push_async_callback(pool.close)
         # The first request should not pay for the first connection; without a database IBEX starts anyway.
         with suppress(DatabaseUnavailableError, TimeoutError):
             async with asyncio.timeout(_WARM_UP):
-                await postgres.ping()
-        for part in (audit, turns, feed, limiter, deadlines, flusher):
-            part.start()
-        instruments.processes.add()
-
-    async def shutdown() -> None:
-        """What is buffered is written before what it is written to is closed."""
-        await recorder.close()
-        await turns.close(within=5.0)
-        await audit.close(within=2.0)
-        await limiter.stop()
-        await feed.stop()
-        await deadlines.stop()
-        await flusher.stop()
+                await looking_up.ping()
+        running.push_async_callback(redis.aclose)
+        running.push_async_callback(listener.aclose)
         for upstream in upstreams.values():
-            await upstream.provider.close()
-        await listener.aclose()
-        await redis.aclose()
-        await postgres.close()
-        spans.close()
-        instruments.processes.add(amount=-1.0)
+            running.push_async_callback(upstream.provider.close)
+        running.callback(flush)
+        for part in (flusher, deadlines, feed, limiter):
+            part.start()
+            running.push_async_callback(part.stop)
+        audit.start()
+        running.push_async_callback(audit.close, within=2.0)
+        turns.start()
+        running.push_async_callback(turns.close, within=5.0)
+        running.push_async_callback(recorder.close)
+        instruments.processes.add()
+        running.callback(instruments.processes.add, amount=-1.0)
 
     return Edge(
         {
@@ -159,14 +164,26 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
                 docs_base_url=settings.url,
             ),
             **telemetry_endpoints.routes(
-                instruments.metrics, _dependencies(postgres, redis, settings), ibex.__version__
+                instruments.metrics, _dependencies(writing, redis, settings), ibex.__version__
             ),
         },
         docs_base_url=settings.url,
         refused=lambda status: instruments.count_request("other", status),
         startup=startup,
-        shutdown=shutdown,
+        shutdown=running.aclose,
     )
+
+
+def _pools(dsn: str, connections: int) -> tuple[Postgres, Postgres]:
+    """One to write through and one to look up through, lest a flood of strangers keep turns from the table.
+
+    A process that has one connection has one pool.
+    """
+    if connections == 1:
+        shared = Postgres(dsn, connections=1)
+        return shared, shared
+    for_writing = min(connections // 2, _WRITING_CONNECTIONS)
+    return Postgres(dsn, connections=for_writing), Postgres(dsn, connections=connections - for_writing)
 
 
 def dead_ends(settings: Settings) -> list[tuple[str, str]]:
@@ -193,49 +210,23 @@ def _dependencies(postgres: Postgres, redis: Redis, settings: Settings) -> list[
         await redis.ping()
         return "connected"
 
-    def check_provider(text: str) -> Callable[[], "asyncio.Future[str]"]:
-        def check() -> "asyncio.Future[str]":
-            state: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            state.set_result(text)
-            return state
+    async def say_built_in() -> str:
+        return "built in"
 
-        return check
+    async def say_configured() -> str:
+        return "configured"
 
     providers = [
         Dependency(
             f"provider:{name}",
-            check_provider("built in" if p.kind == "mock" else f"configured: {urlsplit(p.base_url).netloc}"),
+            say_built_in if provider.kind == "mock" else say_configured,
             is_required=False,
             when_away="",
         )
-        for name, p in settings.providers.items()
+        for name, provider in settings.providers.items()
     ]
     return [
         Dependency("postgres", check_postgres, True, "tokens that are not cached are refused with 503"),
         Dependency("redis", check_redis, False, "limits are counted per process, conservatively"),
         *providers,
     ]
-
-
-class _Repeated:
-    """Calls a function every so often."""
-
-    def __init__(self, function: Callable[[], None], every: float) -> None:
-        self._function = function
-        self._every = every
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="flush")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        self._function()
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            self._function()

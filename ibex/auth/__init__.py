@@ -1,6 +1,6 @@
 """Who may call, as which agent, how often, and what is remembered of it."""
 
-from ibex.auth.administration import Administration
+from ibex.auth.administration import Administration, NotAnnouncedError
 from ibex.auth.audit import AuditEvent, AuditTrail
 from ibex.auth.bootstrap import CREDENTIALS, Credentials, bootstrap
 from ibex.auth.invalidation import ChangeFeed
@@ -31,6 +31,7 @@ __all__ = [
     "AuditTrail",
     "ChangeFeed",
     "Credentials",
+    "NotAnnouncedError",
     "Organization",
     "PepperError",
     "Permission",

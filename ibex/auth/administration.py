@@ -18,12 +18,21 @@ from ibex.storage import Postgres
 
 # Any constant does, as long as every replica uses the same.
 _LOCK = 0x1BE0_0002
+# The longest that a process may be set to keep a principal (`token_cache_seconds`).
+_LONGEST_CACHE_SECONDS = 30
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 
+class NotAnnouncedError(Exception):
+    """A change was made and holds, but the processes that run could not be told of it."""
+
+
 class Administration:
-    """What an administrator does. `actor` is written to the audit of the organization concerned."""
+    """What an administrator does. `actor` is written to the audit of the organization concerned.
+
+    What running processes must hear of raises `NotAnnouncedError` when it was done but not announced.
+    """
 
     def __init__(self, postgres: Postgres, changes: Redis, pepper: bytes, *, actor: str) -> None:
         self._postgres = postgres
@@ -133,9 +142,12 @@ class Administration:
     async def _announce(self, change: invalidation.Change) -> None:
         try:
             await invalidation.publish(self._changes, change)
-        except (RedisError, OSError, TimeoutError):
-            # The change is committed, and a process that cannot hear of it does not trust its cache.
-            return
+        except (RedisError, OSError, TimeoutError) as error:
+            # Where Redis is away for all, they do not trust their caches; but only this one may be cut off.
+            raise NotAnnouncedError(
+                f"Done, but running processes could not be told ({type(error).__name__}): "
+                f"they may go on for up to {_LONGEST_CACHE_SECONDS} s."
+            ) from error
 
     def _event(self, org_id: UUID, action: str, target: str) -> audit.AuditEvent:
         return audit.AuditEvent(org_id, self._actor, action, "success", target)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import UUID
@@ -34,14 +35,18 @@ class Credentials:
 
     def write(self, path: Path) -> None:
         """Replace the file at once; only its owner may read it."""
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(self), file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        # Not named after the process: containers that share a volume may all be process 1.
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        draft = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(asdict(self), file, indent=2)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def __repr__(self) -> str:
         return f"Credentials(base_url={self.base_url!r}, org_id={self.org_id!r}, agent_id={self.agent_id!r})"
@@ -69,7 +74,7 @@ async def bootstrap(administration: Administration, data_dir: Path, base_url: st
             await administration.create_token(
                 organization.id, "Administrator", ALL, default_agent=DEFAULT, token=token
             )
-    return _at_this_address(path, base_url, organization.id)
+        return _at_this_address(path, base_url, organization.id)
 
 
 def _at_this_address(path: Path, base_url: str, org_id: UUID) -> Credentials | None:

@@ -19,6 +19,8 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from ibex.tasks import BackgroundTask
+
 logger = logging.getLogger(__name__)
 
 CHANNEL = "ibex:auth:changes"
@@ -37,9 +39,14 @@ class Change:
     id: UUID
 
 
-async def publish(redis: Redis, change: Change) -> None:
-    """Announce a change after its transaction has committed. Raises `RedisError`."""
-    await redis.publish(CHANNEL, orjson.dumps({"kind": change.kind, "id": str(change.id)}))
+async def publish(redis: Redis, change: Change) -> int:
+    """Announce a change after its transaction has committed. Raises `RedisError`, `OSError`, `TimeoutError`.
+
+    Returns how many processes heard it: none when none runs, or all of them listen to another Redis. Of a
+    cluster, only the listeners on the node that was asked are counted.
+    """
+    receivers: int = await redis.publish(CHANNEL, orjson.dumps({"kind": change.kind, "id": str(change.id)}))
+    return receivers
 
 
 class ChangeFeed:
@@ -50,7 +57,7 @@ class ChangeFeed:
         self._on_change = on_change
         self._heard_at = float("-inf")
         self._is_cut_off = False
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask("auth-changes", self._run)
 
     @property
     def is_live(self) -> bool:
@@ -58,13 +65,10 @@ class ChangeFeed:
         return time.monotonic() - self._heard_at < _LIVE_FOR
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="auth-changes")
+        self._task.start()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     async def _run(self) -> None:
         while True:
@@ -83,7 +87,8 @@ class ChangeFeed:
             )
 
     async def _listen(self) -> None:
-        async with self._redis.pubsub() as subscription:
+        subscription = self._redis.pubsub()
+        try:
             await subscription.subscribe(CHANNEL)
             pinged_at = heard_at = time.monotonic()
             while time.monotonic() - heard_at < _LIVE_FOR:
@@ -97,6 +102,10 @@ class ChangeFeed:
                     await subscription.ping()
                     pinged_at = now
             raise TimeoutError
+        finally:
+            # What goes wrong here must not take the place of a cancellation: the task would go on for ever.
+            with suppress(RedisError, OSError, TimeoutError):
+                await subscription.aclose()  # type: ignore[no-untyped-call]
 
     def _receive(self, kind: str, data: object) -> None:
         if kind == "subscribe":

@@ -7,6 +7,8 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
+from psycopg.rows import tuple_row
+
 from ibex.auth import repository
 from ibex.storage import Postgres
 
@@ -38,6 +40,24 @@ def load_pepper(data_dir: Path, configured: str | None) -> bytes:
     if len(text) < 32:
         raise PepperError(f"{path} is damaged: restore it from a backup, or set IBEX_TOKEN_PEPPER.")
     return text.encode()
+
+
+async def installation_pepper(postgres: Postgres, data_dir: Path, configured: str | None) -> bytes:
+    """As `load_pepper`, except that none is made for a database that has one already.
+
+    Raises `PepperError`: with a new one every token would be refused, and the old one not be missed.
+    """
+    path = data_dir / _FILE
+    # Whoever is first keeps its pepper before the database hears of it, so it is asked first here.
+    has_one = await postgres.fetch_one(
+        None, "SELECT FROM ibex.installation WHERE name = %s", (_FINGERPRINT,), row=tuple_row
+    )
+    if has_one is not None and configured is None and not path.exists():
+        raise PepperError(
+            f"{path} is missing. This database's tokens were made with a token pepper that only that file or "
+            "another replica has: put the file back from a backup, or set IBEX_TOKEN_PEPPER to what is in it."
+        )
+    return load_pepper(data_dir, configured)
 
 
 async def verify_pepper(postgres: Postgres, pepper: bytes) -> None:

@@ -1,11 +1,14 @@
 """Turns a bearer token into a principal: from this process's cache, else by one look-up in Postgres."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
+
+import psycopg
 
 from ibex.auth import repository, tokens
 from ibex.auth.invalidation import Change
@@ -15,11 +18,14 @@ from ibex.auth.repository import PrincipalRow
 from ibex.errors import ErrorCode, IbexError
 from ibex.storage import DatabaseUnavailableError, Postgres
 
+logger = logging.getLogger(__name__)
+
 _CAPACITY = 10_000
 # While no message about changes can arrive, an entry is trusted only this long (seconds).
 _TRUST_WITHOUT_FEED = 0.5
 
-_Key = tuple[bytes, str | None]
+# A token's digest and the agent that was named, an id in one spelling only.
+_Key = tuple[bytes, UUID | str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +35,19 @@ class _Entry:
     fresh_until: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    code: ErrorCode
+    fresh_until: float
+
+
 class TokenValidator:
     """Checks tokens, fails closed, and never serves an entry that is stale.
 
     Parameters
     ----------
     pepper: the installation's secret under which token hashes are stored.
-    cache_seconds: longest life of a cached principal; a token's own expiry may cut it shorter.
+    cache_seconds: longest life of a cached principal or refusal; a token's own expiry may cut it shorter.
     timeout: seconds a look-up may take before AUTH_UNAVAILABLE.
     feed_is_live: whether changes reach this process at the moment.
     """
@@ -57,7 +69,7 @@ class TokenValidator:
         self._feed_is_live = feed_is_live
         self._clock = clock
         self._entries: dict[_Key, _Entry] = {}
-        self._refused: dict[bytes, ErrorCode] = {}
+        self._refused: dict[bytes, _Refusal] = {}
         self._lookups: dict[_Key, asyncio.Task[Principal]] = {}
         self._generation = 0
 
@@ -68,10 +80,10 @@ class TokenValidator:
         MISSING_AGENT_ID, AGENT_NOT_AUTHORIZED, AGENT_SUSPENDED or AUTH_UNAVAILABLE.
         """
         digest = sha256(text.encode()).digest()
-        key = (digest, agent)
+        key = (digest, _as_uuid(agent) or agent)
         entry = self._entries.get(key)
+        now = self._clock()
         if entry is not None:
-            now = self._clock()
             if now < entry.fresh_until and (
                 now - entry.stored_at < _TRUST_WITHOUT_FEED or self._feed_is_live()
             ):
@@ -79,11 +91,13 @@ class TokenValidator:
             del self._entries[key]
         refusal = self._refused.get(digest)
         if refusal is not None:
-            raise _refusal(refusal)
+            if now < refusal.fresh_until:
+                raise _refusal(refusal.code)
+            del self._refused[digest]
         token = tokens.parse(text)
         if token is None:
             raise _refusal(ErrorCode.INVALID_TOKEN)
-        return await self._look_up_once(key, token, agent)
+        return await self._look_up_once(key, token)
 
     def forget(self, change: Change | None) -> None:
         """Drop what a change touches; None drops everything. Nobody waits for an older answer from now on."""
@@ -97,11 +111,11 @@ class TokenValidator:
         for key in touched:
             del self._entries[key]
 
-    async def _look_up_once(self, key: _Key, token: tokens.Token, agent: str | None) -> Principal:
+    async def _look_up_once(self, key: _Key, token: tokens.Token) -> Principal:
         """Requests that miss together share one look-up; one that goes away does not end it for the rest."""
         lookup = self._lookups.get(key)
         if lookup is None:
-            lookup = asyncio.create_task(self._look_up(key, token, agent), name="auth-lookup")
+            lookup = asyncio.create_task(self._look_up(key, token), name="auth-lookup")
             self._lookups[key] = lookup
             lookup.add_done_callback(lambda done: self._finished(key, done))
         try:
@@ -117,17 +131,15 @@ class TokenValidator:
             # Every waiter may have given up; an exception nobody fetches would be logged with a trace.
             lookup.exception()
 
-    async def _look_up(self, key: _Key, token: tokens.Token, agent: str | None) -> Principal:
+    async def _look_up(self, key: _Key, token: tokens.Token) -> Principal:
         generation, started_at = self._generation, self._clock()
-        agent_id = _as_uuid(agent)
-        row = await repository.find_principal(
-            self._postgres, token.id, agent_id, agent if agent_id is None else None
-        )
+        digest, agent = key
+        row = await self._find(token, agent)
         if row is None or not tokens.matches(token, self._pepper, row.secret_hash):
-            self._remember_refusal(key[0], ErrorCode.INVALID_TOKEN)
+            self._remember_refusal(digest, ErrorCode.INVALID_TOKEN)
             raise _refusal(ErrorCode.INVALID_TOKEN)
         if row.is_revoked:
-            self._remember_refusal(key[0], ErrorCode.TOKEN_REVOKED)
+            self._remember_refusal(digest, ErrorCode.TOKEN_REVOKED)
         principal = _admit(row, agent)
         if generation == self._generation:
             life = self._cache_seconds if row.expires_in is None else min(self._cache_seconds, row.expires_in)
@@ -135,13 +147,21 @@ class TokenValidator:
             self._entries[key] = _Entry(principal, started_at, started_at + life)
         return principal
 
+    async def _find(self, token: tokens.Token, agent: UUID | str | None) -> PrincipalRow | None:
+        agent_id, slug = (agent, None) if isinstance(agent, UUID) else (None, agent)
+        try:
+            return await repository.find_principal(self._postgres, token.id, agent_id, slug)
+        except psycopg.Error as error:
+            logger.error("a token cannot be looked up: %s: %s", type(error).__name__, error)
+            raise DatabaseUnavailableError(str(error)) from error
+
     def _remember_refusal(self, digest: bytes, code: ErrorCode) -> None:
         """Only refusals that no single change lifts: an id never gets another secret, a revocation stays."""
         _make_room(self._refused)
-        self._refused[digest] = code
+        self._refused[digest] = _Refusal(code, self._clock() + self._cache_seconds)
 
 
-def _admit(row: PrincipalRow, agent: str | None) -> Principal:
+def _admit(row: PrincipalRow, agent: UUID | str | None) -> Principal:
     """The checks on one look-up, in order of what the caller must mend first."""
     if row.is_revoked:
         raise _refusal(ErrorCode.TOKEN_REVOKED)
@@ -197,7 +217,7 @@ def _as_uuid(reference: str | None) -> UUID | None:
         return None
 
 
-def _make_room(entries: dict[_Key, _Entry] | dict[bytes, ErrorCode]) -> None:
+def _make_room(entries: dict[_Key, _Entry] | dict[bytes, _Refusal]) -> None:
     """The oldest entry makes room; under a flood of random tokens memory stays flat."""
     if len(entries) >= _CAPACITY:
         del entries[next(iter(entries))]  # type: ignore[arg-type]

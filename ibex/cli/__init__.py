@@ -1,5 +1,6 @@
 """The command line: `ibex`, or `python -m ibex`."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from ibex.cli.worker import worker
 def main(context: click.Context, /, **options: Any) -> None:
     """IBEX: one service between your agents and their LLM providers."""
     context.obj = options
+    # A command says in a sentence what the pool would say on standard error; `serve` logs both.
+    logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 
 
 for command in (serve, worker, migrate, token, agent, doctor):

@@ -88,6 +88,8 @@ def create_token(
         )
 
     click.echo(_administer(context, org, work, **options))
+    if not agent and not default_agent:
+        click.echo("Calls with this token must name an agent, in X-IBEX-Agent-ID.", err=True)
 
 
 @token.command("list")
@@ -204,10 +206,20 @@ def _administer(context: click.Context, /, org: str, work: Work[Result], **optio
         )
     with explained():
         try:
-            addresses = servers.reachable() or servers.start()
+            addresses = servers.reachable() or _started(settings, servers)
             return asyncio.run(_on_database(settings, addresses, org, work))
         finally:
             servers.stop()
+
+
+def _started(settings: Settings, servers: Servers) -> Addresses:
+    """Those of bundled servers, unless processes may serve from this database that would not be told."""
+    if settings.postgres_dsn is not None and settings.redis_url is None:
+        raise click.ClickException(
+            "IBEX_POSTGRES_DSN is given and IBEX_REDIS_URL is not, so no running process could be told of a "
+            "change. Give the address that the service has."
+        )
+    return servers.start()
 
 
 async def _on_database(settings: Settings, addresses: Addresses, org: str, work: Work[Result]) -> Result:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import click
 import psycopg
 
-from ibex.auth import PepperError
+from ibex.auth import NotAnnouncedError, PepperError
 from ibex.embedded import EmbeddedError
 from ibex.errors import IbexError
 from ibex.serving.listening import AddressError
@@ -21,10 +21,12 @@ def explained() -> Iterator[None]:
     """End the command with status 1 and the sentence of an error, instead of a traceback."""
     try:
         yield
+    except AddressError as error:
+        raise click.ClickException(f'{error} With make: make run ARGS="--port 8081".') from None
     except (
-        AddressError,
         EmbeddedError,
         MigrationError,
+        NotAnnouncedError,
         PepperError,
         PreparationError,
         StartError,

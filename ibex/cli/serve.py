@@ -12,7 +12,13 @@ from ibex.cli.options import data_dir, settings_from
 from ibex.cli.welcome import welcome
 from ibex.serving.job_process import serve_jobs
 from ibex.serving.listening import bind, listen
-from ibex.serving.preparation import connections_per_process, prepare, say, wait_for_postgres
+from ibex.serving.preparation import (
+    check_settings,
+    connections_per_process,
+    prepare,
+    say,
+    wait_for_postgres,
+)
 from ibex.serving.servers import Servers
 from ibex.serving.supervisor import Place, Role, Supervisor
 from ibex.serving.web_process import serve as serve_web
@@ -41,11 +47,13 @@ def serve(context: click.Context, /, **options: object) -> None:
     interruption = Interruption()
     servers = Servers(settings, say)
     with explained():
+        check_settings(settings)
         try:
             _serve(settings, servers, bind(settings.host, settings.port), interruption)
         finally:
             interruption.disregard()
             servers.stop()
+    say("Stopped.")
 
 
 def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: Interruption) -> None:
@@ -90,9 +98,11 @@ def migrate(context: click.Context, /, **options: object) -> None:
     servers = Servers(settings, say)
     with explained():
         try:
-            addresses = servers.reachable() or servers.start()
-            wait_for_postgres(addresses.migration_dsn, say)
-            before, after = migrate_database(addresses.migration_dsn)
+            # A database of one's own needs no Valkey to be migrated.
+            own = servers.configured() if settings.postgres_dsn is not None else None
+            dsn = (own or servers.reachable() or servers.start()).migration_dsn
+            wait_for_postgres(dsn, say)
+            before, after = migrate_database(dsn)
         finally:
             servers.stop()
     was = "as before" if before == after else f"was at {before or 'nothing'}"

@@ -3,41 +3,44 @@
 from ibex.auth import Credentials
 from ibex.settings import Settings
 
+# Flush left, and with an empty line behind the loop, so that a Python prompt takes it as it is pasted.
 _FIRST_SNIPPET = """
 Python:
 
-  from openai import OpenAI
+from openai import OpenAI
 
-  client = OpenAI(base_url="{base_url}", api_key="{token}")
-  messages = [{{"role": "user", "content": "Hello!"}}]
-  for chunk in client.chat.completions.create(model="{model}", messages=messages, stream=True):
-      print(chunk.choices[0].delta.content or "", end="", flush=True)
+client = OpenAI(base_url="{base_url}", api_key="{token}")
+messages = [{{"role": "user", "content": "Hello!"}}]
+for chunk in client.chat.completions.create(model="{model}", messages=messages, stream=True):
+    print(chunk.choices[0].delta.content or "", end="", flush=True)
+
+print()
 
 Shell:
 
-  curl {base_url}/chat/completions \\
-    -H "Authorization: Bearer {token}" -H "Content-Type: application/json" \\
-    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+curl {base_url}/chat/completions \\
+  -H "Authorization: Bearer {token}" -H "Content-Type: application/json" \\
+  -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 """
 
 # What goes to a log collector is not to carry an administrator's token, start after start.
 _LATER_SNIPPET = """
 Python:
 
-  import json
-  from openai import OpenAI
+import json
+from openai import OpenAI
 
-  kept = json.load(open("{path}"))
-  client = OpenAI(base_url=kept["base_url"], api_key=kept["token"])
-  messages = [{{"role": "user", "content": "Hello!"}}]
-  print(client.chat.completions.create(model="{model}", messages=messages).choices[0].message.content)
+kept = json.load(open("{path}"))
+client = OpenAI(base_url=kept["base_url"], api_key=kept["token"])
+messages = [{{"role": "user", "content": "Hello!"}}]
+print(client.chat.completions.create(model="{model}", messages=messages).choices[0].message.content)
 
 Shell:
 
-  TOKEN=$(python3 -c 'import json; print(json.load(open("{path}"))["token"])')
-  curl {base_url}/chat/completions \\
-    -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
-    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+TOKEN=$(python3 -c 'import json; print(json.load(open("{path}"))["token"])')
+curl {base_url}/chat/completions \\
+  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+  -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 """
 
 
@@ -48,6 +51,7 @@ def welcome(settings: Settings, credentials: Credentials | None, *, shows_token:
         return (
             f"\nIBEX is ready at {base_url}\n\n"
             "This database has tokens already. Use one of them, or create one: ibex token create NAME\n"
+            "Ctrl-C stops IBEX.\n"
         )
     path = (settings.data_dir / "credentials.json").absolute()
     lines = [
@@ -57,7 +61,11 @@ def welcome(settings: Settings, credentials: Credentials | None, *, shows_token:
         f"  base URL     {base_url}",
         *([f"  token        {credentials.token}"] if shows_token else []),
         f"  token in     {path}",
-        f"  providers    {', '.join(settings.providers)}",
+        f"  providers    {_providers(settings)}",
+        "",
+        "Ctrl-C stops it.",
+        "The next steps are in docs/quickstart.md.",
+        "The Python below needs: pip install openai",
     ]
     snippet = (_FIRST_SNIPPET if shows_token else _LATER_SNIPPET).format(
         base_url=base_url, token=credentials.token, path=path, model=_model(settings)
@@ -65,8 +73,17 @@ def welcome(settings: Settings, credentials: Credentials | None, *, shows_token:
     return "\n".join(lines) + "\n" + snippet
 
 
+def _providers(settings: Settings) -> str:
+    return ", ".join(
+        f"{name} (from {provider.variable})" if provider.variable else name
+        for name, provider in settings.providers.items()
+    )
+
+
 def _model(settings: Settings) -> str:
     """A name that some provider is sure to take."""
+    for alias in settings.aliases:
+        return alias
     for name, provider in settings.providers.items():
         if provider.kind == "mock":
             return "mock"

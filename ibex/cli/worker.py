@@ -6,7 +6,7 @@ from ibex.cli.errors import explained
 from ibex.cli.interruption import Interruption
 from ibex.cli.options import data_dir, settings_from
 from ibex.serving.job_process import serve_jobs
-from ibex.serving.preparation import PreparationError, prepare, say
+from ibex.serving.preparation import PreparationError, check_settings, prepare, say
 from ibex.serving.servers import Servers
 from ibex.serving.supervisor import Place, Role, Supervisor
 from ibex.telemetry.logs import configure
@@ -22,6 +22,7 @@ def worker(context: click.Context, /, **options: object) -> None:
     configure(settings.log_level)
     interruption = Interruption()
     with explained():
+        check_settings(settings)
         addresses = Servers(settings, say).reachable()
         if addresses is None:
             raise PreparationError(
@@ -41,3 +42,4 @@ def worker(context: click.Context, /, **options: object) -> None:
             on_stop=lambda: say("Stopping. Jobs under way are finished first."),
             grace=settings.shutdown_seconds,
         ).run()
+    say("Stopped.")

@@ -41,7 +41,8 @@ def access(path: Path) -> Finding:
 
 def _creatable(path: Path) -> Finding:
     parent = _existing(path)
-    if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir():
+    # Root may write everywhere; what has no blocks, such as /proc, takes no folders all the same.
+    if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir() and os.statvfs(parent).f_blocks:
         return ok("data directory", f"{path} does not exist yet and will be created.")
     return problem(
         "data directory",

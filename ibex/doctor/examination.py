@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ibex.doctor import address, bundled, directory, machine
-from ibex.doctor.configuration import configuration
-from ibex.doctor.finding import Finding, ok, problem
+from ibex.doctor.configuration import aliases, configuration
+from ibex.doctor.finding import Finding, warning
 from ibex.doctor.postgres import postgres
 from ibex.doctor.providers import providers
 from ibex.doctor.redis import redis
@@ -41,27 +41,37 @@ def _installation(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     yield address.port(settings, is_running=pid is not None or not settings.is_embedded)
     yield bundled.postgres(settings)
     yield bundled.valkey(settings)
-    addresses = _addresses(settings)
-    if addresses is None:
-        yield _not_examined(pid)
-    else:
+    addresses = _addresses(settings, is_running=pid is not None)
+    if addresses.postgres_dsn:
         yield from postgres(settings, addresses)
-        yield from redis(addresses.redis_url)
-    yield pepper(settings, addresses)
-    yield credentials(settings, addresses)
+    else:
+        yield _not_examined("Postgres", pid)
+    if addresses.redis_url:
+        yield from redis(settings, addresses.redis_url)
+    else:
+        yield _not_examined("Redis", pid)
+    yield pepper(settings, addresses.postgres_dsn)
+    yield credentials(settings, addresses.postgres_dsn)
+    yield aliases(settings)
     yield from providers(settings, offline=offline)
     yield machine.tracing(settings)
 
 
-def _addresses(settings: Settings) -> Addresses | None:
-    return Servers(settings, lambda sentence: None).reachable()
+def _addresses(settings: Settings, *, is_running: bool) -> Addresses:
+    """Those that something should answer at; empty where nothing runs that could be examined."""
+    servers = Servers(settings, lambda sentence: None)
+    return servers.noted() if is_running else servers.configured()
 
 
-def _not_examined(pid: str | None) -> Finding:
+def _not_examined(check: str, pid: str | None) -> Finding:
     if pid is None:
-        return ok("database", "Not examined, because IBEX does not run; `ibex serve` starts its servers.")
-    return problem(
-        "database",
-        f"IBEX runs (pid {pid}), but its Postgres does not answer.",
-        "If it is not just starting, look at logs/postgres.log in the data directory.",
+        return warning(
+            check,
+            "Not examined: the bundled one runs while IBEX does.",
+            "Examine it again after `ibex serve`.",
+        )
+    return warning(
+        check,
+        f"Not examined: IBEX (pid {pid}) does not say where its bundled one is.",
+        "It may be just starting: try again in a moment.",
     )

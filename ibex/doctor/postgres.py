@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import psycopg
 
-from ibex.doctor.finding import Finding, ok, problem, warning
+from ibex.doctor.finding import Finding, State, ok, problem, warning
 from ibex.doctor.repository import PostgresFacts, read_facts
 from ibex.serving.preparation import (
     CONNECTIONS_PER_JOB_PROCESS,
@@ -33,18 +33,23 @@ def postgres(settings: Settings, addresses: Addresses) -> Iterator[Finding]:
         yield problem("Postgres", str(error), "Correct it.")
         return
     except psycopg.Error as error:
-        yield problem(
-            "Postgres",
-            f"It cannot be reached: {first_line(error)}.",
-            "Check IBEX_POSTGRES_DSN and that the server runs.",
-        )
+        yield problem("Postgres", f"It cannot be reached: {first_line(error)}.", _where_to_look(settings))
         return
     yield version(facts)
     yield vector(facts)
-    yield schema(addresses.migration_dsn)
-    yield role(facts)
+    finding = schema(addresses.migration_dsn)
+    yield finding
+    # A migration that is still to come makes the role.
+    if facts.service_exists or finding.state is not State.WARNING:
+        yield role(facts)
     yield connections(facts, settings)
     yield clock(ahead)
+
+
+def _where_to_look(settings: Settings) -> str:
+    if settings.postgres_dsn is not None:
+        return "Check IBEX_POSTGRES_DSN and that the server runs."
+    return "If IBEX is not just starting, look at logs/postgres.log in the data directory."
 
 
 def version(facts: PostgresFacts) -> Finding:
@@ -81,7 +86,8 @@ def schema(migration_dsn: str) -> Finding:
             f"At revision {revision}, newer than this version of IBEX ({newest}) knows.",
             "Install the newer version.",
         )
-    return problem("schema", f"At {revision or 'no revision'}, not at {newest}.", "Run: ibex migrate")
+    text = f"At revision {revision}, behind {newest}." if revision else "The database has none yet."
+    return warning("schema", text, "`ibex serve` brings it up to date, or before that `ibex migrate`.")
 
 
 def role(facts: PostgresFacts) -> Finding:

@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from ibex.doctor.finding import Finding, ok, problem, warning
 from ibex.serving.preparation import PreparationError, connect_redis
+from ibex.settings import Settings
 
 _OLDEST = 7
 
@@ -23,22 +24,24 @@ class RedisFacts:
     saves: bool | None
 
 
-def redis(url: str) -> Iterator[Finding]:
+def redis(settings: Settings, url: str) -> Iterator[Finding]:
     try:
         facts = asyncio.run(_read_facts(url))
     except PreparationError as error:
         yield problem("Redis", str(error), "Correct it.")
         return
     except (RedisError, OSError) as error:
-        yield problem(
-            "Redis",
-            f"It cannot be used: {type(error).__name__}.",
-            "Check IBEX_REDIS_URL and that the server runs.",
-        )
+        yield problem("Redis", f"It cannot be used: {type(error).__name__}.", _where_to_look(settings))
         return
     yield version(facts)
     yield policy(facts)
     yield persistence(facts)
+
+
+def _where_to_look(settings: Settings) -> str:
+    if settings.redis_url is not None:
+        return "Check IBEX_REDIS_URL and that the server runs."
+    return "If IBEX is not just starting, look at logs/valkey.log in the data directory."
 
 
 def version(facts: RedisFacts) -> Finding:

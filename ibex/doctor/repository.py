@@ -72,5 +72,10 @@ def read_facts(dsn: str, service_role: str) -> tuple[PostgresFacts, float]:
 def has_fingerprint(dsn: str) -> bool:
     """Whether the database knows which token pepper it belongs to. Raises `psycopg.Error`."""
     with psycopg.connect(dsn, connect_timeout=5, application_name="ibex doctor") as connection:
+        exists = connection.execute(
+            "SELECT FROM pg_tables WHERE schemaname = 'ibex' AND tablename = 'installation'"
+        )
+        if exists.fetchone() is None:
+            return False
         found = connection.execute("SELECT FROM ibex.installation WHERE name = 'token-pepper-fingerprint'")
         return found.fetchone() is not None

@@ -12,32 +12,34 @@ from ibex.doctor.finding import Finding, ok, problem, warning
 from ibex.doctor.repository import has_fingerprint
 from ibex.errors import ErrorCode, IbexError
 from ibex.serving.preparation import existing_pepper, first_line, pepper_file
-from ibex.serving.servers import Addresses
 from ibex.settings import Settings
 from ibex.storage import DatabaseUnavailableError, Postgres
 
 _PATIENCE = 5.0
 
 
-def pepper(settings: Settings, addresses: Addresses | None) -> Finding:
-    """Whether there is one, private, and the one that the database's tokens were made with."""
+def pepper(settings: Settings, dsn: str) -> Finding:
+    """Whether there is one, private, and the one that the database's tokens were made with.
+
+    `dsn` is empty when there is no database to ask.
+    """
     path = pepper_file(settings)
     if settings.token_pepper is None:
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
         except FileNotFoundError:
-            return ok("token pepper", "There is none yet; the first start makes one.")
+            return _missing(path, dsn)
         except OSError as error:
             return problem("token pepper", f"{path}: {error.strerror}.", "Run as the owner of the file.")
         if mode & 0o077:
             return problem("token pepper", f"{path} can be read by others.", f"chmod 600 {path}")
     try:
         secret = existing_pepper(settings)
-        if addresses is None:
+        if not dsn:
             return ok("token pepper", "There is one.")
-        if not has_fingerprint(addresses.postgres_dsn):
+        if not has_fingerprint(dsn):
             return ok("token pepper", "There is one; the database has no tokens yet.")
-        asyncio.run(_verify(addresses.postgres_dsn, secret))
+        asyncio.run(_verify(dsn, secret))
     except PepperError as error:
         return problem("token pepper", str(error), "Put the right one back.")
     except (psycopg.Error, DatabaseUnavailableError) as error:
@@ -49,8 +51,26 @@ def pepper(settings: Settings, addresses: Addresses | None) -> Finding:
     return ok("token pepper", "There is one, and the database's tokens were made with it.")
 
 
-def credentials(settings: Settings, addresses: Addresses | None) -> Finding:
-    """Whether the kept token is readable by its owner only, and works."""
+def _missing(path: Path, dsn: str) -> Finding:
+    try:
+        is_needed = bool(dsn) and has_fingerprint(dsn)
+    except psycopg.Error as error:
+        return warning(
+            "token pepper",
+            f"{path} is not there; the database was not asked ({first_line(error)}).",
+            "Mend the database first.",
+        )
+    if is_needed:
+        return problem(
+            "token pepper",
+            f"{path} is missing, and this database's tokens were made with it.",
+            "Put it back from a backup, or set IBEX_TOKEN_PEPPER to what is in it.",
+        )
+    return ok("token pepper", "There is none yet; the first start makes one.")
+
+
+def credentials(settings: Settings, dsn: str) -> Finding:
+    """Whether the kept token is readable by its owner only, and works; `dsn` as for `pepper`."""
     path = settings.data_dir / CREDENTIALS
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -65,15 +85,21 @@ def credentials(settings: Settings, addresses: Addresses | None) -> Finding:
             f"{path} cannot be read or is damaged.",
             "Remove it; `ibex token create` makes another token.",
         )
-    if addresses is None:
+    if not dsn:
         return ok("credentials", f"{path}, readable by its owner only.")
-    return _validity(settings, addresses, kept, path)
+    return _validity(settings, dsn, kept, path)
 
 
-def _validity(settings: Settings, addresses: Addresses, kept: Credentials, path: Path) -> Finding:
+def _validity(settings: Settings, dsn: str, kept: Credentials, path: Path) -> Finding:
     try:
         secret = existing_pepper(settings)
-        asyncio.run(_authenticate(addresses.postgres_dsn, secret, kept.token))
+        if not has_fingerprint(dsn):
+            return warning(
+                "credentials",
+                f"The token in {path} is of another database; this one has none yet.",
+                "Check IBEX_POSTGRES_DSN, or remove the file.",
+            )
+        asyncio.run(_authenticate(dsn, secret, kept.token))
     except PepperError:
         return warning("credentials", "The token was not checked, without a pepper.", "Mend the pepper.")
     except psycopg.Error as error:

@@ -28,8 +28,10 @@ class Admission:
     ) -> Principal:
         """The caller, who holds all of `permissions`. Raises the 401, 403 and 503 of authentication.
 
-        Who it was, or was meant to be, is noted before anything is refused.
+        Who it was, or was meant to be, is noted before anything is refused, unless it was said twice: that is
+        a VALIDATION_ERROR.
         """
+        headers.refuse_repeated()
         try:
             token = headers.bearer_token()
             progress.token_id = token_id(token)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Literal
 from uuid import UUID
 
 from ibex.auth import Permission, Principal
@@ -15,10 +14,9 @@ from ibex.proxy.payload import Payload
 from ibex.proxy.providers.calling import Target
 from ibex.proxy.providers.failures import AttemptFailedError
 from ibex.proxy.reply import Reply
+from ibex.proxy.request import OperationName
 from ibex.proxy.turns import Outcome, Turn
 from ibex.telemetry import StepClock
-
-OperationName = Literal["chat_completions", "embeddings", "models"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +37,8 @@ class Call:
     operation: Operation
     request_id: UUID
     principal: Principal
-    payload: Payload
-    body: bytes
+    payload: Payload = field(repr=False)
+    body: bytes = field(repr=False)
     session_id: str | None
     user_id: str | None
 

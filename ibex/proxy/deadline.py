@@ -5,9 +5,10 @@ deadline that is moved as it goes from wait to wait, and one task per process lo
 """
 
 import asyncio
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
+
+from ibex.tasks import BackgroundTask
 
 _RESOLUTION = 0.05
 _NEVER = float("inf")
@@ -56,16 +57,13 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._open: set[Deadline] = set()
-        self._watcher: asyncio.Task[None] | None = None
+        self._watcher = BackgroundTask("deadlines", self._watch)
 
     def start(self) -> None:
-        self._watcher = asyncio.create_task(self._watch(), name="deadlines")
+        self._watcher.start()
 
     async def stop(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
+        await self._watcher.stop()
 
     def open(self) -> Deadline:
         """A deadline for the current task, which must `close` it."""

@@ -1,5 +1,6 @@
 """The paths of the OpenAI dialect."""
 
+import asyncio
 from functools import partial
 
 import orjson
@@ -7,16 +8,15 @@ import orjson
 from ibex.auth import CHAT, NO_PERMISSION, Permission
 from ibex.errors import IbexError
 from ibex.http import Endpoint, Receive, Routes, Scope, Send
-from ibex.ids import uuid7
 from ibex.proxy.admission import Admission
 from ibex.proxy.call import Operation, Progress
 from ibex.proxy.model_list import ModelList
 from ibex.proxy.payload import parse_chat, parse_embeddings
 from ibex.proxy.pipeline import Pipeline
-from ibex.proxy.record import Recorder, Request
+from ibex.proxy.record import Recorder
 from ibex.proxy.reply import Reply
-from ibex.proxy.request import RequestHeaders, client_of
-from ibex.telemetry import Step, StepClock, trace_of
+from ibex.proxy.request import Request
+from ibex.telemetry import Step, StepClock
 
 
 def routes(
@@ -45,29 +45,23 @@ def list_models(models: ModelList, admission: Admission, recorder: Recorder, doc
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         clock, progress = StepClock(), Progress()
-        headers = RequestHeaders.of(scope)
-        request_id = uuid7()
-        trace = trace_of(headers.text(b"traceparent"), request_id)
-        request = Request("models", request_id, trace, client_of(scope))
-        reply = Reply(
-            send,
-            clock,
-            request_id=request_id,
-            trace_id=trace.trace_id,
-            docs_base_url=docs_base_url,
-            dialect="openai",
-        )
+        request = Request.of("models", scope)
+        reply = Reply(send, clock, request, docs_base_url=docs_base_url)
         try:
-            principal = await admission.authenticate(headers, NO_PERMISSION, progress)
-            clock.lap(Step.AUTH)
+            clock.enter(Step.AUTH)
+            principal = await admission.authenticate(request.headers, NO_PERMISSION, progress)
+            clock.enter(Step.LIMITS)
             await admission.limit(principal, reply)
-            clock.lap(Step.LIMITS)
+            clock.enter(Step.PROVIDER)
             listed = await models.all()
-            clock.lap(Step.PROVIDER)
+            clock.enter(Step.STREAM)
             await reply.json(200, orjson.dumps({"object": "list", "data": listed}))
         except IbexError as error:
             progress.outcome, progress.error_code = "failed", error.code
             await reply.error(error)
+        except asyncio.CancelledError:
+            progress.outcome = "cancelled"
+            raise
         finally:
             recorder.record(request, None, progress, reply, clock)
 

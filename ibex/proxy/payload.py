@@ -1,7 +1,7 @@
 """Parses and checks a body. Only what IBEX acts on is checked; everything else is the provider's to judge."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ _LONGEST_USER = 256
 class Payload:
     """A parsed body. Unknown fields are kept and forwarded as they are."""
 
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(repr=False)
     model: str
     streams: bool
     user: str | None

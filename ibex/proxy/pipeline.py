@@ -2,31 +2,28 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
 
 from ibex.auth import Principal
 from ibex.errors import ErrorCode, IbexError
 from ibex.http import Receive, Scope, Send
-from ibex.ids import uuid7
 from ibex.proxy.admission import Admission
 from ibex.proxy.call import Call, Operation, Progress
 from ibex.proxy.client import ClientWatch
 from ibex.proxy.deadline import Deadline, Deadlines
-from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
+from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer, fingerprint
 from ibex.proxy.providers.base import ProviderRequest
 from ibex.proxy.providers.calling import Answer, Caller, NoAnswerError, Target, read_json_body
 from ibex.proxy.providers.failures import AttemptFailedError, to_error
-from ibex.proxy.record import Recorder, Request
+from ibex.proxy.record import Recorder
 from ibex.proxy.relay import relay
 from ibex.proxy.reply import Reply
-from ibex.proxy.request import ClientGoneError, RequestHeaders, client_of, read_body
+from ibex.proxy.request import ClientGoneError, Request, read_body
 from ibex.proxy.routing import Router
-from ibex.telemetry import Instruments, Step, StepClock, trace_of
+from ibex.telemetry import Instruments, Step, StepClock
 
 logger = logging.getLogger(__name__)
-
-_FORWARDED_HEADERS = ((b"openai-beta", "OpenAI-Beta"), (b"traceparent", "traceparent"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +64,15 @@ class Pipeline:
     async def run(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and record it."""
         clock = StepClock()
-        request_id = uuid7()
-        headers = RequestHeaders.of(scope)
-        trace = trace_of(headers.text(b"traceparent"), request_id)
-        request = Request(operation.name, request_id, trace, client_of(scope))
-        reply = Reply(
-            send,
-            clock,
-            request_id=request_id,
-            trace_id=trace.trace_id,
-            docs_base_url=self._docs_base_url,
-            dialect="openai",
-        )
+        request = Request.of(operation.name, scope)
+        headers = request.headers
+        reply = Reply(send, clock, request, docs_base_url=self._docs_base_url)
         call: Call | None = None
         progress = Progress()
         deadline = self._deadlines.open()
         self._instruments.in_flight.add()
         try:
+            clock.enter(Step.BODY)
             body = await read_body(
                 receive,
                 headers,
@@ -91,35 +80,36 @@ class Pipeline:
                 limit=self._bounds.body_bytes,
                 within=self._bounds.body_seconds,
             )
+            clock.enter(Step.PARSE)
             payload = operation.parse(body)
-            clock.lap(Step.BODY)
             with ClientWatch(scope, receive):
+                clock.enter(Step.AUTH)
                 principal = await self._admission.authenticate(headers, operation.permissions, progress)
-                clock.lap(Step.AUTH)
+                clock.enter(Step.LIMITS)
                 await self._admission.limit(principal, reply)
-                clock.lap(Step.LIMITS)
-                reservation = await self._reserve(principal, headers, operation, body, reply)
-                clock.lap(Step.IDEMPOTENCY)
+                clock.enter(Step.IDEMPOTENCY)
+                reservation = await self._reserve(principal, request, body, reply)
                 if isinstance(reservation, StoredAnswer):
                     progress.is_replay = True
-                    await reply.start(200, reservation.content_type.encode("latin-1"), len(reservation.body))
-                    await reply.finish(reservation.body)
+                    clock.enter(Step.STREAM)
+                    await _replay(reservation, reply)
                     return
                 progress.reservation = reservation
-                session_id = _session(headers, operation, request_id, reply)
-                clock.lap(Step.SESSION)
+                clock.enter(Step.SESSION)
+                session_id = _session(request, operation, reply)
                 call = Call(
                     operation=operation,
-                    request_id=request_id,
+                    request_id=request.id,
                     principal=principal,
                     payload=payload,
                     body=body,
                     session_id=session_id,
                     user_id=headers.user_id() or payload.user,
                 )
+                clock.enter(Step.ROUTE)
                 targets = self._router.targets(payload.model)
-                clock.lap(Step.ROUTE)
-                await self._answer(call, targets, headers, reply, progress, clock, deadline)
+                clock.enter(Step.PROVIDER)
+                await self._answer(call, targets, _forwarded(request), reply, progress, clock, deadline)
         except IbexError as error:
             progress.outcome = "broken" if reply.has_started else "failed"
             progress.error_code = error.code
@@ -127,8 +117,11 @@ class Pipeline:
         except ClientGoneError:
             # Clients may hang up as soon as they have read the end of a stream, before that of the message.
             progress.outcome = "ok" if progress.capture.is_done() else "client_gone"
+        except asyncio.CancelledError:
+            progress.outcome = "cancelled"
+            raise
         except Exception:
-            logger.exception("request %s failed", request_id)
+            logger.exception("request %s failed", request.id)
             progress.outcome = "broken" if reply.has_started else "failed"
             progress.error_code = ErrorCode.INTERNAL_ERROR
             await reply.error(IbexError(ErrorCode.INTERNAL_ERROR, "Something failed that should not have."))
@@ -138,15 +131,17 @@ class Pipeline:
             self._recorder.record(request, call, progress, reply, clock)
 
     async def _reserve(
-        self, principal: Principal, headers: RequestHeaders, operation: Operation, body: bytes, reply: Reply
+        self, principal: Principal, request: Request, body: bytes, reply: Reply
     ) -> Reservation | StoredAnswer | None:
+        headers = request.headers
         key = headers.idempotency_key()
         if key is None:
             return None
-        reserved = await self._idempotency.reserve(principal, key, operation.name, body)
-        if isinstance(reserved, StoredAnswer):
-            reply.add_headers({"X-IBEX-Idempotency": "replayed"})
-        elif not reserved.is_honoured:
+        asked = fingerprint(
+            request.operation, headers.text(b"x-ibex-user-id"), headers.text(b"x-ibex-session-id"), body
+        )
+        reserved = await self._idempotency.reserve(principal, key, asked, request.id)
+        if isinstance(reserved, Reservation) and not reserved.is_honoured:
             reply.add_headers({"X-IBEX-Idempotency": "unavailable"})
         return reserved
 
@@ -154,14 +149,13 @@ class Pipeline:
         self,
         call: Call,
         targets: tuple[Target, ...],
-        headers: RequestHeaders,
+        forwarded: Mapping[str, str],
         reply: Reply,
         progress: Progress,
         clock: StepClock,
         deadline: Deadline,
     ) -> None:
         """Call the provider and forward what it says. Raises `IbexError`."""
-        forwarded = {name: text for raw, name in _FORWARDED_HEADERS if (text := headers.text(raw))}
 
         def compose(target: Target) -> ProviderRequest:
             return ProviderRequest(
@@ -181,9 +175,6 @@ class Pipeline:
             raise error.for_client() from None
         except AttemptFailedError as failure:
             raise to_error(failure, progress.target.upstream.name) from None
-        except asyncio.CancelledError:
-            progress.outcome = "client_gone"
-            raise
         finally:
             if answer is not None:
                 answer.response.close()
@@ -192,21 +183,37 @@ class Pipeline:
         self, answer: Answer, reply: Reply, progress: Progress, clock: StepClock, deadline: Deadline
     ) -> None:
         if answer.is_stream:
-            clock.lap(Step.PROVIDER)
+            clock.enter(Step.STREAM)
             await relay(answer, reply, progress.capture, deadline)
-            clock.lap(Step.STREAM)
             return
-        body = await read_json_body(answer, self._bounds.response_bytes, deadline)
-        clock.lap(Step.PROVIDER)
-        progress.capture.feed(body, is_stream=False)
+        body, parsed = await read_json_body(answer, self._bounds.response_bytes, deadline)
+        clock.enter(Step.STREAM)
+        progress.capture.feed_object(body, parsed)
         await reply.json(200, body)
-        clock.lap(Step.STREAM)
 
 
-def _session(headers: RequestHeaders, operation: Operation, request_id: UUID, reply: Reply) -> str | None:
+async def _replay(answer: StoredAnswer, reply: Reply) -> None:
+    """Say again what was said the first time."""
+    reply.add_headers({"X-IBEX-Idempotency": "replayed"})
+    if answer.session_id is not None:
+        reply.add_headers({"X-IBEX-Session-ID": answer.session_id})
+    await reply.start(200, answer.content_type.encode("latin-1"), len(answer.body))
+    await reply.finish(answer.body)
+
+
+def _forwarded(request: Request) -> dict[str, str]:
+    """The client's headers that a provider is told: which beta it wants, and a trace that it can continue."""
+    told = {
+        "OpenAI-Beta": request.headers.text(b"openai-beta"),
+        "traceparent": request.headers.text(b"traceparent") if request.trace.parent_id is not None else None,
+    }
+    return {name: text for name, text in told.items() if text is not None}
+
+
+def _session(request: Request, operation: Operation, reply: Reply) -> str | None:
     """The session this call belongs to: the one named, else a new one; told back either way."""
     if not operation.has_session:
         return None
-    session_id = headers.session_id() or f"ses_{request_id.hex}"
+    session_id = request.headers.session_id() or f"ses_{request.id.hex}"
     reply.add_headers({"X-IBEX-Session-ID": session_id})
     return session_id

@@ -1,28 +1,19 @@
 """What remains of a request once it is answered. Nothing here is waited for by anybody."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
 
-from ibex.proxy.call import Call, OperationName, Progress, turn_of
+from ibex.proxy.call import Call, Progress, turn_of
 from ibex.proxy.capture import Summary
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
 from ibex.proxy.reply import Reply
+from ibex.proxy.request import OperationName, Request
 from ibex.proxy.turns import TurnLog
-from ibex.telemetry import AccessLog, Instruments, StepClock, Trace, Tracing
+from ibex.telemetry import AccessLog, Instruments, StepClock, Tracing
 
-CLIENT_GONE_STATUS = 499
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request as it arrived: what it is for, how it is found again, where it came from."""
-
-    operation: OperationName
-    id: UUID
-    trace: Trace
-    client: str | None
+_CLIENT_GONE_STATUS = 499
+# What the server says on behalf of a request that it cancelled.
+_CANCELLED_STATUS = 500
 
 
 class Recorder:
@@ -48,12 +39,14 @@ class Recorder:
         self, request: Request, call: Call | None, progress: Progress, reply: Reply, clock: StepClock
     ) -> None:
         """Called once for each request. `call` is None when it was refused before it became one."""
-        status = reply.status or CLIENT_GONE_STATUS
+        clock.stop()
+        status = _status(progress, reply)
         summary = progress.capture.summary()
         if call is not None and call.session_id is not None:
             self._turns.add(turn_of(call, progress, summary, reply, clock, status))
         if progress.reservation is not None:
-            self._settle(progress.reservation, progress, reply)
+            session_id = call.session_id if call is not None else None
+            self._settle(progress.reservation, session_id, progress, reply)
         self._measure(request.operation, progress, summary, reply, clock, status)
         self._access_log.add(_line(request, call, progress, summary, reply, clock, status))
         self._tracing.record(
@@ -72,13 +65,15 @@ class Recorder:
         if self._background:
             await asyncio.wait(self._background, timeout=1.0)
 
-    def _settle(self, reservation: Reservation, progress: Progress, reply: Reply) -> None:
+    def _settle(
+        self, reservation: Reservation, session_id: str | None, progress: Progress, reply: Reply
+    ) -> None:
         """Keep a complete answer for a repeated request, or free the key."""
         body = progress.capture.body() if progress.outcome == "ok" else None
         if body is None:
             work = self._idempotency.give_back(reservation)
         else:
-            work = self._idempotency.keep(reservation, StoredAnswer(reply.content_type, body))
+            work = self._idempotency.keep(reservation, StoredAnswer(reply.content_type, body, session_id))
         task = asyncio.create_task(work, name="idempotency")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -106,6 +101,13 @@ class Recorder:
             instruments.tokens.add(provider, "input", amount=usage.input or 0)
             instruments.tokens.add(provider, "cached", amount=usage.cached or 0)
             instruments.tokens.add(provider, "output", amount=usage.output or 0)
+
+
+def _status(progress: Progress, reply: Reply) -> int:
+    """What was answered; else a status that stands for why nothing was."""
+    if reply.has_started:
+        return reply.status
+    return _CANCELLED_STATUS if progress.outcome == "cancelled" else _CLIENT_GONE_STATUS
 
 
 def _line(

@@ -52,7 +52,7 @@ async def relay(answer: Answer, reply: Reply, capture: Capture, deadline: Deadli
     chunk = answer.first
     try:
         while chunk:
-            capture.feed(chunk, is_stream=True)
+            capture.feed(chunk)
             if whole := lines.feed(chunk):
                 await reply.write(whole)
             with deadline.within(idle):

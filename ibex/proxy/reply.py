@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 import orjson
 
 from ibex.errors import Dialect, IbexError, envelope
 from ibex.http import Send
-from ibex.telemetry import Step, StepClock
+from ibex.proxy.request import Request
+from ibex.telemetry import StepClock
 
 _JSON = b"application/json"
 _SSE_END = b"\n"
@@ -21,20 +21,19 @@ class Reply:
         self,
         send: Send,
         clock: StepClock,
+        request: Request,
         *,
-        request_id: UUID,
-        trace_id: str,
         docs_base_url: str,
-        dialect: Dialect,
+        dialect: Dialect = "openai",
     ) -> None:
         self._send = send
         self._clock = clock
-        self._request_id = str(request_id)
+        self._request_id = str(request.id)
         self._docs_base_url = docs_base_url
         self._dialect = dialect
         self._headers: list[tuple[bytes, bytes]] = [
             (b"x-request-id", self._request_id.encode()),
-            (b"x-trace-id", trace_id.encode()),
+            (b"x-trace-id", request.trace.trace_id.encode()),
         ]
         self.status = 0
         self.content_type = ""
@@ -50,11 +49,11 @@ class Reply:
         self._headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
     async def start(self, status: int, content_type: bytes, length: int | None = None) -> None:
-        """Send the head. Overhead is what has passed so far without waiting for the provider."""
+        """Send the head. Overhead is what has passed so far without waiting for the client or a provider."""
         self.status = status
         self.content_type = content_type.decode("latin-1")
         self.first_byte = self._clock.elapsed()
-        self.overhead = self._clock.elapsed_without(Step.PROVIDER)
+        self.overhead = self._clock.overhead()
         headers = [
             (b"content-type", content_type),
             *self._headers,

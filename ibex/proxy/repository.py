@@ -15,11 +15,21 @@ if TYPE_CHECKING:
 
 # One statement, so that a turn and its session agree. A turn that is stored already, because the answer to
 # an earlier try was lost, is not counted twice. Sessions come in one order, so that two processes that
-# write the same ones cannot deadlock.
+# write the same ones cannot deadlock. The columns are named, so that a newer replica may add one.
 _INSERT_TURNS = """
 WITH new AS (
-    INSERT INTO ibex.session_turns
-    SELECT * FROM jsonb_populate_recordset(NULL::ibex.session_turns, %s::jsonb)
+    INSERT INTO ibex.session_turns (
+        org_id, id, agent_id, session_id, token_id, user_id, at, operation, provider, model, model_served,
+        streamed, status, outcome, error_code, finish_reason, attempts, request_bytes, request_sha256,
+        response_bytes, response_sha256, input_tokens, cached_tokens, output_tokens, usage_source,
+        overhead_ms, first_byte_ms, latency_ms
+    )
+    SELECT
+        org_id, id, agent_id, session_id, token_id, user_id, at, operation, provider, model, model_served,
+        streamed, status, outcome, error_code, finish_reason, attempts, request_bytes, request_sha256,
+        response_bytes, response_sha256, input_tokens, cached_tokens, output_tokens, usage_source,
+        overhead_ms, first_byte_ms, latency_ms
+    FROM jsonb_populate_recordset(NULL::ibex.session_turns, %s::jsonb)
     ON CONFLICT (org_id, id) DO NOTHING
     RETURNING org_id, agent_id, session_id, user_id, at
 )

@@ -1,16 +1,32 @@
 """Reads a request off the wire: its headers, and its body within the limits."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
 
 from ibex.errors import ErrorCode, IbexError
 from ibex.http import Receive, Scope
+from ibex.ids import uuid7
 from ibex.proxy.deadline import Deadline
+from ibex.telemetry import Trace, trace_of
+
+OperationName = Literal["chat_completions", "embeddings", "models"]
 
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,64}")
 _AGENT = re.compile(r"[A-Za-z0-9-]{1,64}")
 _USER_ID = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,256}")
+# Two of these would leave it to chance who is asking, and for whom.
+_GIVEN_ONCE = {
+    b"authorization": "Authorization",
+    b"x-api-key": "X-Api-Key",
+    b"x-ibex-agent-id": "X-IBEX-Agent-ID",
+    b"x-ibex-session-id": "X-IBEX-Session-ID",
+    b"x-ibex-user-id": "X-IBEX-User-ID",
+    b"idempotency-key": "Idempotency-Key",
+}
 
 
 class ClientGoneError(Exception):
@@ -21,11 +37,21 @@ class ClientGoneError(Exception):
 class RequestHeaders:
     """The headers that IBEX itself reads; each is checked when it is used, not before its step."""
 
-    fields: dict[bytes, bytes]
+    fields: dict[bytes, bytes] = field(repr=False)
+    repeated: str | None = None
 
     @classmethod
     def of(cls, scope: Scope) -> "RequestHeaders":
-        return cls(dict(scope["headers"]))
+        sent = scope["headers"]
+        fields = dict(sent)
+        return cls(fields, None if len(fields) == len(sent) else _repeated(sent))
+
+    def refuse_repeated(self) -> None:
+        """Raises VALIDATION_ERROR when one that must be given once was given again."""
+        if self.repeated is not None:
+            raise IbexError(
+                ErrorCode.VALIDATION_ERROR, f"`{self.repeated}` was sent more than once.", param=self.repeated
+            )
 
     def text(self, name: bytes) -> str | None:
         """A header's value, its name in lower case; None when absent or empty."""
@@ -77,10 +103,26 @@ class RequestHeaders:
         return value
 
 
-def client_of(scope: Scope) -> str | None:
-    """The address a request came from, as far as this process can see."""
-    client = scope.get("client")
-    return client[0] if client else None
+def _repeated(sent: Sequence[tuple[bytes, bytes]]) -> str | None:
+    names = [name for name, _ in sent]
+    return next((shown for name, shown in _GIVEN_ONCE.items() if names.count(name) > 1), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived: what it is for, how it is found again, where it came from."""
+
+    operation: OperationName
+    id: UUID
+    trace: Trace
+    client: str | None
+    headers: RequestHeaders
+
+    @classmethod
+    def of(cls, operation: OperationName, scope: Scope) -> "Request":
+        headers, request_id, client = RequestHeaders.of(scope), uuid7(), scope.get("client")
+        trace = trace_of(headers.text(b"traceparent"), request_id)
+        return cls(operation, request_id, trace, client[0] if client else None, headers)
 
 
 async def read_body(

@@ -42,8 +42,10 @@ class Router:
         known = self._known.get(model)
         if known is None:
             known = self._find(model)
-            if len(self._known) < _REMEMBERED:
-                self._known[model] = known
+            # Clients choose the names, so they must not fill it for good.
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[model] = known
         return known
 
     def names(self) -> list[str]:

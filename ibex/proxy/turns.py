@@ -12,7 +12,8 @@ from ibex.proxy.capture import UsageSource
 from ibex.storage import Postgres
 from ibex.storage.write_behind import WriteBehind
 
-Outcome = Literal["ok", "client_gone", "failed", "broken"]
+# `failed` is before an answer began, `broken` in the middle of one; `cancelled` was by a stop of the server.
+Outcome = Literal["ok", "client_gone", "failed", "broken", "cancelled"]
 
 
 @dataclass(slots=True)
@@ -21,7 +22,8 @@ class Turn:
 
     The fields are the columns of the table, by name; hashes are in Postgres's hexadecimal form. `id` is the
     request's id. Times are in milliseconds from the request's arrival; `first_byte_ms` is None when nothing
-    was answered. `status` is 499 when the client left before an answer began.
+    was answered. `status` is 499 when the client left before an answer began, 500 when
+    the server was stopped.
     """
 
     org_id: UUID

@@ -1,19 +1,29 @@
 """One job process: a worker on the queue until it is told to stop."""
 
 import asyncio
+import logging
 import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import uvloop
+from redis.exceptions import RedisError
 
 from ibex.app import Connections, periodic_jobs
+from ibex.serving.preparation import connect_redis
 from ibex.serving.supervisor import Place
 from ibex.settings import Settings
 from ibex.storage import Postgres
-from ibex.workers import work
+from ibex.workers import PeriodicJob, work
+
+logger = logging.getLogger(__name__)
 
 # Once the supervisor is dead nobody waits for the jobs under way any more than this (seconds).
 _ORPHAN_GRACE = 3
+# Between two tries to reach a queue that is away (seconds).
+_SHORTEST_PAUSE = 1.0
+_LONGEST_PAUSE = 5.0
 
 
 def serve_jobs(settings: Settings, connections: Connections, place: Place) -> None:
@@ -36,14 +46,49 @@ def serve_jobs(settings: Settings, connections: Connections, place: Place) -> No
         try:
             jobs = periodic_jobs(postgres, idle=timedelta(minutes=settings.session_idle_minutes))
             queue = settings.queue_redis_url
-            await work(
-                queue.get_secret_value() if queue else connections.redis_url,
-                jobs,
-                ready=place.ready,
-                stop=stop,
-            )
+            url = queue.get_secret_value() if queue else connections.redis_url
+            await work_through_outages(url, jobs, ready=place.ready, stop=stop)
         finally:
             await postgres.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
+
+
+async def work_through_outages(
+    redis_url: str, jobs: Sequence[PeriodicJob], *, ready: Callable[[], None], stop: asyncio.Event
+) -> None:
+    """Do jobs until `stop` is set; while the queue is away, wait for it."""
+    ready()
+    while not stop.is_set():
+        try:
+            await work(redis_url, jobs, ready=_say_nothing, stop=stop)
+        except (RedisError, OSError) as error:
+            if stop.is_set():
+                return
+            logger.warning("the job queue is away (%s); jobs wait until it is back", type(error).__name__)
+            await _until_back(redis_url, stop)
+
+
+def _say_nothing() -> None:
+    """A process is ready once, also when it finds the queue again."""
+
+
+async def _until_back(redis_url: str, stop: asyncio.Event) -> None:
+    """Return when the queue answers again, or when `stop` is set."""
+    queue = connect_redis(redis_url)
+    pause = _SHORTEST_PAUSE
+    try:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+                return
+            try:
+                await queue.ping()
+            except (RedisError, OSError):
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                logger.warning("the job queue is back")
+                return
+    finally:
+        await queue.aclose()

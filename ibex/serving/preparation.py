@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from ibex.app import Connections, dead_ends
 from ibex.auth import Administration, Credentials, PepperError, bootstrap, load_pepper, verify_pepper
+from ibex.auth.pepper import installation_pepper
 from ibex.serving.servers import Addresses, Report
 from ibex.settings import Settings
 from ibex.storage import DatabaseUnavailableError, Postgres, connect_single
@@ -34,12 +35,16 @@ class PreparationError(Exception):
     """IBEX cannot start; the message is a sentence that says why and what to do."""
 
 
+def check_settings(settings: Settings) -> None:
+    """What can be told to be wrong before anything is started. Raises `PreparationError`."""
+    _check_tracing(settings)
+    _check_aliases(settings)
+
+
 def prepare(
     settings: Settings, addresses: Addresses, report: Report
 ) -> tuple[Connections, Credentials | None]:
     """Migrate, check the pepper, make sure that there is a first identity. Raises `PreparationError`."""
-    _check_tracing(settings)
-    _check_aliases(settings)
     # A replica that is given everything keeps nothing; whoever needs the folder says what is wrong with it.
     with suppress(OSError):
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,10 +54,7 @@ def prepare(
         before, after = migrate(addresses.migration_dsn)
         if before != after:
             report(f"Schema brought from {before or 'nothing'} to {after}.")
-        pepper = load_pepper(
-            settings.data_dir, settings.token_pepper.get_secret_value() if settings.token_pepper else None
-        )
-        credentials = asyncio.run(_bootstrap(settings, addresses, pepper, report))
+        pepper, credentials = asyncio.run(_bootstrap(settings, addresses, report))
     except (MigrationError, PepperError) as error:
         raise PreparationError(str(error)) from error
     except DatabaseUnavailableError as error:
@@ -192,13 +194,15 @@ def _check_tracing(settings: Settings) -> None:
 
 
 async def _bootstrap(
-    settings: Settings, addresses: Addresses, pepper: bytes, report: Report
-) -> Credentials | None:
+    settings: Settings, addresses: Addresses, report: Report
+) -> tuple[bytes, Credentials | None]:
     # One connection holds the lock that replicas wait at, another does the work.
     postgres = Postgres(addresses.postgres_dsn, connections=2)
     changes = connect_redis(addresses.redis_url)
     await postgres.open()
     try:
+        configured = settings.token_pepper.get_secret_value() if settings.token_pepper else None
+        pepper = await installation_pepper(postgres, settings.data_dir, configured)
         await verify_pepper(postgres, pepper)
         administration = Administration(postgres, changes, pepper, actor="system")
         credentials = await bootstrap(administration, settings.data_dir, f"{settings.url}/v1")
@@ -209,7 +213,7 @@ async def _bootstrap(
                 f"Redis does not answer ({type(error).__name__}). IBEX starts without it: "
                 "limits are counted per process, conservatively, until it is back."
             )
-        return credentials
+        return pepper, credentials
     finally:
         await changes.aclose()
         await postgres.close()

@@ -3,28 +3,37 @@
 import asyncio
 
 import orjson
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ibex.errors import ErrorCode, IbexError, envelope
 from ibex.http import DISCONNECT, Disconnect
 from ibex.ids import uuid7
 
+# Of one process. Chosen, not measured: ten times what a provider may be asked at once by default.
+MOST_CONNECTIONS = 10_000
+
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Refuses requests whose head is malformed, too large or too slow, in JSON.
 
+    Requests to upgrade are served as if they did not ask for it, which a server may do (RFC 9110, 7.8).
+
     Parameters
     ----------
     header_bytes: most bytes of request line and headers together.
-    header_seconds: in which they must arrive, counted from the connection or from their first byte.
+    header_seconds: in which they must arrive, counted from the connection or from their first byte; and in
+        which what is left of a body must, counted from its answer.
     docs_base_url: address under which error pages are found.
-    stall_seconds: for which a client may leave what it is sent untouched before it is cut off; as long as a
-        provider may be silent.
+    most_connections: of the process; what comes beyond them is closed at once.
+    stall_seconds: for which a client may leave what it is sent untouched before it is cut off, whatever the
+        timeouts of the providers.
     """
 
     header_bytes: int
     header_seconds: float
     docs_base_url: str
+    most_connections: int
     stall_seconds = 60.0
 
     _in_head = False
@@ -39,7 +48,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._disconnect = Disconnect()
         self._extensions = {DISCONNECT: self._disconnect}
-        self._start_timer()
+        if len(self.connections) > self.most_connections:
+            self.logger.warning("A connection beyond %d was closed.", self.most_connections)
+            transport.close()
+        else:
+            self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -57,7 +70,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._messages = int(self._in_message)
-        super().data_received(data)
+        try:
+            self._parse(memoryview(data))
+        except HttpParserError:
+            message = "Invalid HTTP request received."
+            self.logger.warning(message)
+            self.send_400_response(message)
+            return
+        if self._in_message or self.cycle is None or not self.cycle.response_complete:
+            self._unset_keepalive_if_required()
+        elif self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         if self._in_head and not self.transport.is_closing():
             # The parser hands a header over when it is complete, so one without end shows only here. Where a
             # head begins behind another message in the same `data` does not, so there it is not counted yet.
@@ -67,6 +92,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._refuse(self._too_large())
             elif self._timer is None:
                 self._start_timer()
+
+    def _parse(self, data: memoryview) -> None:
+        """Have `data` parsed, and where the parser stops for an upgrade, let it go on without one."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except HttpParserUpgrade as stopped:
+                # It has left out the body, and would take it for the next request.
+                data = data[stopped.args[0] :]
+                self.parser = HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self.parser.feed_data(self._head_without_upgrade())
+
+    def _head_without_upgrade(self) -> bytes:
+        method, version = self.scope["method"].encode(), self.scope["http_version"].encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _should_upgrade(self) -> bool:
+        """Has uvicorn leave a request alone for which the parser stops; it comes again without upgrade."""
+        return True
 
     def on_message_begin(self) -> None:
         self._in_head = self._in_message = True
@@ -84,16 +132,25 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.get_method() == b"CONNECT":
+            # What follows is no HTTP, and here too an error stops the parser.
+            raise ValueError("no tunnels")
+        super().on_headers_complete()
         self._in_head = False
         self._stop_timer()
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._in_message = False
+        self._stop_timer()
         super().on_message_complete()
         if not self.pipeline:
             # Reading pauses while much of a body waits to be taken; now it would hide that the client leaves.
             self.flow.resume_reading()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_message and not self._in_head and self.cycle.response_complete:
+            self._timer = self.loop.call_later(self.header_seconds, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         if self._head_size > self.header_bytes:
@@ -126,6 +183,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._stall = None
 
     def _too_slow(self) -> None:
+        if self.flow.read_paused:
+            # It may have arrived long ago, and be read only after the answers to those before it.
+            self._start_timer()
+            return
         self._refuse(
             IbexError(
                 ErrorCode.REQUEST_TIMEOUT, f"No complete request arrived within {self.header_seconds:g} s."
@@ -133,13 +194,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         )
 
     def _refuse(self, error: IbexError) -> None:
-        """Answer below the application, which never saw the request, and close."""
+        """Close, and where an answer is due, answer first, below the application."""
         if self.transport.is_closing():
             return
-        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
-            # An answer to an earlier request is under way, and nothing may stand between its bytes.
+        if not self._is_answer_due():
             self.transport.close()
             return
+        if self.cycle is not None:
+            # The application has nothing to add.
+            self.cycle.disconnected = True
         request_id = str(uuid7())
         body = orjson.dumps(
             envelope(error, "openai", request_id=request_id, docs_base_url=self.docs_base_url)
@@ -150,9 +213,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         )
         self.transport.close()
 
+    def _is_answer_due(self) -> bool:
+        """Whether the client would take what it is sent now for the answer to what it sent last."""
+        if self.cycle is None:
+            return True
+        if self._in_message and not self._in_head:
+            return not self.pipeline and not self.cycle.response_started
+        return self.cycle.response_complete
+
 
 def bounded_protocol(
-    *, header_bytes: int, header_seconds: float, docs_base_url: str
+    *,
+    header_bytes: int,
+    header_seconds: float,
+    docs_base_url: str,
+    most_connections: int = MOST_CONNECTIONS,
 ) -> type[BoundedHttpProtocol]:
     """The protocol class that the server instantiates for each connection."""
 
@@ -162,4 +237,5 @@ def bounded_protocol(
     Configured.header_bytes = header_bytes
     Configured.header_seconds = header_seconds
     Configured.docs_base_url = docs_base_url
+    Configured.most_connections = most_connections
     return Configured

@@ -44,6 +44,7 @@ class Servers:
         settings, report = self._settings, self._report
         if not settings.is_embedded:
             return self._addresses()
+        _create(settings.data_dir)
         self._directory = DataDirectory(settings.data_dir)
         if settings.postgres_dsn is None:
             self._postgres = PostgresServer(self._directory.path / "postgres", report=report)
@@ -61,15 +62,31 @@ class Servers:
         """The addresses that can be used without starting anything: those of an IBEX that runs on this data
         directory, or configured ones. None when servers would have to be started.
         """
-        if not self._settings.is_embedded:
-            return self._addresses()
+        addresses = self.noted()
+        if not (addresses.postgres_dsn and addresses.redis_url):
+            return None
+        if self._settings.postgres_dsn is None:
+            try:
+                psycopg.connect(addresses.postgres_dsn, connect_timeout=5).close()
+            except psycopg.Error:
+                return None
+        return addresses
+
+    def noted(self) -> Addresses:
+        """The configured addresses; for those that are not, what the IBEX that last ran here has noted.
+
+        Empty where there is neither.
+        """
         try:
             kept = json.loads((self._settings.data_dir / _RUNTIME_FILE).read_text("utf-8"))
-            addresses = replace(Addresses(**kept), **self._configured())
-            psycopg.connect(addresses.postgres_dsn, connect_timeout=5).close()
-        except (OSError, ValueError, TypeError, psycopg.Error):
-            return None
-        return addresses
+            noted = Addresses(**kept)
+        except (OSError, ValueError, TypeError):
+            noted = Addresses("", "", "")
+        return replace(noted, **self._configured())
+
+    def configured(self) -> Addresses:
+        """The addresses that the settings give; empty where they give none."""
+        return replace(Addresses("", "", ""), **self._configured())
 
     def have_data(self) -> bool:
         """Whether there is a database to start or to connect to."""
@@ -121,6 +138,16 @@ class Servers:
         if settings.postgres_dsn is not None:
             given["migration_dsn"] = settings.postgres_migration_dsn or settings.postgres_dsn
         return {name: _reveal(secret) for name, secret in given.items() if secret is not None}
+
+
+def _create(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(
+            f"The data directory {data_dir} cannot be created: {error.strerror}. "
+            "Choose another one with --data-dir or IBEX_DATA_DIR."
+        ) from None
 
 
 def _reveal(secret: SecretStr) -> str:

@@ -233,7 +233,8 @@ class Supervisor:
                 self._reap()
             for child in children:
                 if child.pid:
-                    logger.error("a %s process (%d) is killed: it has not stopped", role.name, child.pid)
+                    level = logging.WARNING if self._hurried else logging.ERROR
+                    logger.log(level, "a %s process (%d) is killed: it has not stopped", role.name, child.pid)
                     os.kill(child.pid, signal.SIGKILL)
                     os.waitpid(child.pid, 0)
 

@@ -11,7 +11,7 @@ import uvicorn
 import uvloop
 
 from ibex.app import Connections, build
-from ibex.serving.protocol import bounded_protocol
+from ibex.serving.protocol import MOST_CONNECTIONS, bounded_protocol
 from ibex.serving.supervisor import Place
 from ibex.settings import Settings
 from ibex.telemetry import Instruments
@@ -75,6 +75,7 @@ def serve(
             header_bytes=settings.header_limit_bytes,
             header_seconds=_HEADER_SECONDS,
             docs_base_url=settings.url,
+            most_connections=MOST_CONNECTIONS,
         ),
         loop="none",
         ws="none",

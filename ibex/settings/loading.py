@@ -1,8 +1,9 @@
 """Settings are read once, from `ibex.toml` and the environment.
 
 The environment wins over the file. A variable's name is `IBEX_` and the setting's path in upper case:
-`port` is `IBEX_PORT`, `limits.token_rpm` is `IBEX_LIMITS_TOKEN_RPM`. Providers and aliases are tables
-in the file, or JSON in `IBEX_PROVIDERS` and `IBEX_ALIASES`.
+`port` is `IBEX_PORT`, `limits.token_rpm` is `IBEX_LIMITS_TOKEN_RPM`. An empty one counts as unset, because
+compose files pass on what they were not given. Providers and aliases are tables in the file, or JSON in
+`IBEX_PROVIDERS` and `IBEX_ALIASES`.
 """
 
 import difflib
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from ibex.settings.schema import (
     LimitSettings,
@@ -54,11 +56,12 @@ def load(
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise SettingsError(_sentence(error, origin)) from None
-    return _with_keys(settings, environment)
+    return _with_keys(_with_origins(settings, origin), environment)
 
 
 def _named_file(environment: Mapping[str, str]) -> Path | None:
-    return Path(environment[CONFIG_VARIABLE]) if CONFIG_VARIABLE in environment else None
+    named = environment.get(CONFIG_VARIABLE)
+    return Path(named) if named else None
 
 
 def _read_file(file: Path | None) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[tuple[str, .
     known = _variables()
     found: list[tuple[tuple[str, ...], str, Any]] = []
     for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+        if not text or not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
             continue
         path = known.get(variable)
         if path is None:
@@ -131,8 +134,18 @@ def _add_standard_variables(
             openai["base_url"] = base_url
             origin["providers.openai.base_url"] = "OPENAI_BASE_URL"
         tree["providers"] = {"openai": openai}
+        origin["providers.openai"] = "OPENAI_API_KEY" if key else "OPENAI_BASE_URL"
     else:
         tree["providers"] = {"mock": {"kind": "mock", "models": ["*"]}}
+
+
+def _with_origins(settings: Settings, origin: Mapping[str, str]) -> Settings:
+    """Providers that a variable has declared know which one."""
+    providers = {
+        name: provider.declared_by(origin[f"providers.{name}"]) if f"providers.{name}" in origin else provider
+        for name, provider in settings.providers.items()
+    }
+    return settings.model_copy(update={"providers": providers})
 
 
 def _with_keys(settings: Settings, environment: Mapping[str, str]) -> Settings:
@@ -160,10 +173,18 @@ def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
             hint = _did_you_mean(str(problem["loc"][-1]), _names_beside(problem["loc"]))
             sentences.append(f"{name} is not a setting of IBEX.{hint}")
         else:
-            reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            reason = _reason(problem)
             wrong = f"{name} is wrong" if path else "The settings do not fit together"
             sentences.append(f"{wrong}: {reason[0].lower()}{reason[1:]}.")
     return " ".join(sentences)
+
+
+def _reason(problem: ErrorDetails) -> str:
+    if problem["type"] == "tuple_type":
+        return "should be a list of texts"
+    if problem["type"] == "string_pattern_mismatch":
+        return "a name has 1 to 63 small letters, digits, `.`, `_` and `-`, the first a letter or digit"
+    return problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _names_beside(location: tuple[int | str, ...]) -> list[str]:

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from ibex.settings.addresses import http_url, postgres_dsn, redis_url
 
@@ -50,6 +59,19 @@ class ProviderSettings(Section):
     retries: RetrySettings = RetrySettings()
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1_000
 
+    _variable: str | None = PrivateAttr(None)
+
+    @property
+    def variable(self) -> str | None:
+        """The standard variable that alone declares this provider, such as `OPENAI_API_KEY`."""
+        return self._variable
+
+    def declared_by(self, variable: str) -> Self:
+        """The same provider, declared by that variable."""
+        copy = self.model_copy()
+        copy._variable = variable
+        return copy
+
     @model_validator(mode="after")
     def _has_one_key(self) -> Self:
         if self.api_key is not None and self.api_key_env is not None:
@@ -91,7 +113,7 @@ class Settings(Section):
     session_idle_minutes: Annotated[int, Field(ge=1, le=525_600)] = 60
     turn_buffer: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
     idempotency_hours: Annotated[int, Field(ge=1, le=720)] = 24
-    idempotency_limit_bytes: Annotated[int, Field(ge=1_024, le=64 << 20)] = 1 << 20
+    idempotency_limit_bytes: Annotated[int, Field(ge=1_024, le=4 << 20)] = 1 << 20
     shutdown_seconds: Seconds = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log: bool = True

@@ -1,13 +1,29 @@
 """Applies the numbered migrations, once, however many replicas start together."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
 import ibex
 
+if TYPE_CHECKING:
+    import sqlalchemy
+
 # Any constant does, as long as every replica uses the same.
 _LOCK = 0x1BE0_0001
+
+# Row security separates the tenants only as long as the role that serves neither owns the tables nor is
+# above it.
+_SERVING_ROLE = """
+SELECT
+    current_user::text AS owner,
+    rolname = current_user AS migrates,
+    rolsuper OR rolbypassrls AS is_above_row_security,
+    pg_has_role(oid, current_user, 'MEMBER') AS has_rights_of_owner
+FROM pg_roles
+WHERE rolname = 'ibex_service'
+"""
 
 
 class MigrationError(Exception):
@@ -84,6 +100,7 @@ def _upgrade(dsn: str) -> None:
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
             # A newer replica may have held the lock until now.
             _known(current(dsn))
+            _check_serving_role(connection)
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS ibex")
             connection.commit()
             config.attributes["connection"] = connection
@@ -92,6 +109,28 @@ def _upgrade(dsn: str) -> None:
         raise MigrationError(f"The schema cannot be migrated: {_first_line(error.orig or error)}.") from error
     finally:
         engine.dispose()
+
+
+def _check_serving_role(connection: "sqlalchemy.Connection") -> None:
+    """Raises `MigrationError` when a schema of this owner could not keep tenants apart."""
+    role = connection.exec_driver_sql(_SERVING_ROLE).one_or_none()
+    if role is None:
+        return
+    if role.migrates:
+        raise MigrationError(
+            "The role ibex_service serves requests and must not migrate: as the owner it could read every "
+            "organization. Give `postgres_migration_dsn` another role."
+        )
+    if role.is_above_row_security:
+        raise MigrationError(
+            "PostgreSQL's row security does not bind ibex_service, so tenants would not be kept apart: "
+            "ALTER ROLE ibex_service NOSUPERUSER NOBYPASSRLS."
+        )
+    if role.has_rights_of_owner:
+        raise MigrationError(
+            f"The role ibex_service is a member of {role.owner}, which migrates: it could read every "
+            f"organization. REVOKE {role.owner} FROM ibex_service, or migrate as another role."
+        )
 
 
 def _first_line(error: BaseException) -> str:

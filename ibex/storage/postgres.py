@@ -2,8 +2,8 @@
 
 import asyncio
 import select
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
@@ -20,13 +20,17 @@ Result = TypeVar("Result")
 Parameters = Sequence[Any] | Mapping[str, Any]
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
-# The role is set per transaction and not per connection: whatever role logs in, and whatever
-# transaction pooler stands between, a statement never runs with more rights than the service has.
+# The role is set per transaction and not per connection: whatever role logs in, a statement never runs with
+# more rights than the service has.
 _ENTER = "SELECT set_config('role', %s, true), set_config('app.current_org_id', %s, true)"
 
 
+# A server that was demoted by a failover still reads, but it is not the one to talk to.
+_UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+
+
 class DatabaseUnavailableError(Exception):
-    """Postgres cannot be reached, or no connection was free in time."""
+    """Postgres cannot be reached, no connection was free in time, or the server only reads."""
 
 
 class _ImpatientConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
@@ -58,10 +62,19 @@ class Postgres:
     dsn: libpq connection string or URI; any role that is, or may become, `ibex_service`.
     connections: most connections this process holds.
     wait: seconds to wait for a free connection before `DatabaseUnavailableError`.
+    waiting: most callers that wait for one; the next gets `DatabaseUnavailableError` at once.
     patience: seconds that the server may be silent before `DatabaseUnavailableError`.
     """
 
-    def __init__(self, dsn: str, *, connections: int = 10, wait: float = 5.0, patience: float = 10.0) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        connections: int = 10,
+        wait: float = 5.0,
+        waiting: int = 1_000,
+        patience: float = 10.0,
+    ) -> None:
         class Configured(_ImpatientConnection):
             pass
 
@@ -72,6 +85,7 @@ class Postgres:
             min_size=1,
             max_size=connections,
             timeout=wait,
+            max_waiting=waiting,
             reconnect_timeout=5.0,
             open=False,
             name="ibex",
@@ -88,12 +102,10 @@ class Postgres:
     @asynccontextmanager
     async def transaction(self, org_id: UUID | None) -> AsyncIterator[Connection]:
         """A transaction that sees the rows of one organization; with None, of no organization."""
-        try:
+        with _unavailability():
             async with self._connection() as connection, connection.transaction():
                 await connection.execute(_ENTER, (SERVICE_ROLE, _text(org_id)))
                 yield connection
-        except psycopg.OperationalError as error:
-            raise DatabaseUnavailableError(str(error)) from error
 
     async def fetch_all(
         self,
@@ -147,14 +159,12 @@ class Postgres:
         parameters: Parameters,
         row: BaseRowFactory[Row] | AsyncRowFactory[Row],
     ) -> AsyncIterator[psycopg.AsyncCursor[Row]]:
-        try:
+        with _unavailability():
             async with self._connection() as connection, connection.cursor(row_factory=row) as cursor:
                 async with connection.pipeline():
                     await connection.execute(_ENTER, (SERVICE_ROLE, _text(org_id)))
                     await cursor.execute(query, parameters)
                 yield cursor
-        except psycopg.OperationalError as error:
-            raise DatabaseUnavailableError(str(error)) from error
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -167,8 +177,21 @@ class Postgres:
                 await connection.close()
 
 
+@contextmanager
+def _unavailability() -> Iterator[None]:
+    """The one place where errors of psycopg become `DatabaseUnavailableError`."""
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise DatabaseUnavailableError(str(error)) from error
+
+
 def _has_hung_up(connection: Connection) -> bool:
-    """All that an idle connection has to say is that its server has ended. Costs no round trip."""
+    """Whether an idle connection has something to read, which costs no round trip to find out.
+
+    Mostly it is that the server has ended. It may be news, as of a setting that was reloaded, and the
+    connection be fine; then replacing it costs one connect.
+    """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

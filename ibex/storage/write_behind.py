@@ -8,11 +8,17 @@ from contextlib import suppress
 from itertools import islice
 from typing import Generic, TypeVar
 
+import psycopg
+
 from ibex.storage.postgres import DatabaseUnavailableError
+from ibex.tasks import BackgroundTask
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+
+# What is wrong with the row itself, and would be for ever: the database says so, or it cannot be encoded.
+_REFUSED = (psycopg.DataError, psycopg.IntegrityError, ValueError, TypeError)
 
 
 class WriteBehind(Generic[Item]):
@@ -20,7 +26,8 @@ class WriteBehind(Generic[Item]):
 
     Parameters
     ----------
-    write: stores a batch, all or nothing; a `DatabaseUnavailableError` keeps the batch for another try.
+    write: stores a batch. It may get items again that it has stored, after an error that came later, and must
+        then leave them as they are. Any error but that of a bad row keeps the items for another try.
     dropped: called with the number of items lost, because the buffer was full or the store refused them.
     capacity: most items waiting; the oldest stay, the newest are dropped.
     interval: seconds between two batches.
@@ -43,13 +50,13 @@ class WriteBehind(Generic[Item]):
         self._items: deque[Item] = deque()
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
+        self._writer = BackgroundTask("write-behind", self._run)
 
     def __len__(self) -> int:
         return len(self._items)
 
     def start(self) -> None:
-        self._writer = asyncio.create_task(self._run(), name="write-behind")
+        self._writer.start()
 
     def add(self, item: Item) -> None:
         """Take an item; never waits, never fails."""
@@ -63,9 +70,7 @@ class WriteBehind(Generic[Item]):
         """Write what is left, for at most `within` seconds; what cannot be written is counted as lost."""
         self._closing.set()
         self._wake.set()
-        if self._writer is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._writer, within)
+        await self._writer.stop(within=within)
         if self._items:
             self._dropped(len(self._items))
             self._items.clear()
@@ -77,17 +82,18 @@ class WriteBehind(Generic[Item]):
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._closing.wait()
-            self._wake.clear()
             pause = await self._drain(pause)
-            if self._items or self._closing.is_set():
-                self._wake.set()
+            if not self._items and not self._closing.is_set():
+                self._wake.clear()
 
     async def _drain(self, pause: float) -> float:
         """Write batch after batch; returns how long to wait before the next time, in seconds."""
         while self._items:
             try:
                 await self._store(list(islice(self._items, self._batch)))
-            except DatabaseUnavailableError:
+            except (DatabaseUnavailableError, psycopg.Error) as error:
+                if pause == self._interval:
+                    logger.warning("rows are kept for another try (%s)", type(error).__name__)
                 if self._closing.is_set():
                     await asyncio.sleep(self._interval)
                 return min(max(pause, 0.1) * 2, 5.0)
@@ -99,9 +105,7 @@ class WriteBehind(Generic[Item]):
         """
         try:
             await self._write(items)
-        except DatabaseUnavailableError:
-            raise
-        except Exception:
+        except _REFUSED:
             if len(items) > 1:
                 for item in items:
                     await self._store([item])

@@ -1,7 +1,8 @@
 """`/health`, `/ready` and `/metrics`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -10,6 +11,8 @@ from ibex.http import Receive, Routes, Scope, Send, respond
 from ibex.telemetry.metrics import CONTENT_TYPE, Metrics
 
 _PATIENCE = 1.0
+# However many ask, the dependencies are asked once in this time (seconds).
+_KEEP_READINESS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +31,45 @@ def routes(metrics: Metrics, dependencies: list[Dependency], version: str) -> Ro
     async def health(scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, 200, orjson.dumps({"status": "alive", "version": version}))
 
+    readiness = _Readiness(dependencies, version)
+
     async def ready(scope: Scope, receive: Receive, send: Send) -> None:
-        states = dict(
-            zip(
-                (dependency.name for dependency in dependencies),
-                await asyncio.gather(*(_state(dependency) for dependency in dependencies)),
-                strict=True,
-            )
-        )
-        is_ready = all(states[d.name]["ok"] for d in dependencies if d.is_required)
-        body = {"status": "ready" if is_ready else "not ready", "version": version, "dependencies": states}
-        await respond(send, 200 if is_ready else 503, orjson.dumps(body))
+        status, body = await readiness.answer()
+        await respond(send, status, body)
 
     async def scrape(scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, 200, metrics.render(), content_type=CONTENT_TYPE)
 
     return {"/health": {"GET": health}, "/ready": {"GET": ready}, "/metrics": {"GET": scrape}}
+
+
+class _Readiness:
+    """What `/ready` answers, kept for a moment: it needs no token, and each answer asks the databases."""
+
+    def __init__(self, dependencies: Sequence[Dependency], version: str) -> None:
+        self._dependencies = dependencies
+        self._version = version
+        self._lock = asyncio.Lock()
+        self._answer = (503, b"")
+        self._fresh_until = float("-inf")
+
+    async def answer(self) -> tuple[int, bytes]:
+        async with self._lock:
+            if time.monotonic() >= self._fresh_until:
+                self._answer = await self._ask()
+                self._fresh_until = time.monotonic() + _KEEP_READINESS
+            return self._answer
+
+    async def _ask(self) -> tuple[int, bytes]:
+        answers = await asyncio.gather(*(_state(dependency) for dependency in self._dependencies))
+        states = {d.name: state for d, state in zip(self._dependencies, answers, strict=True)}
+        is_ready = all(states[d.name]["ok"] for d in self._dependencies if d.is_required)
+        body = {
+            "status": "ready" if is_ready else "not ready",
+            "version": self._version,
+            "dependencies": states,
+        }
+        return 200 if is_ready else 503, orjson.dumps(body)
 
 
 async def _state(dependency: Dependency) -> Mapping[str, object]:

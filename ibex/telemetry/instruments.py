@@ -58,7 +58,9 @@ class Instruments:
         self.tokens = metrics.counter(
             "ibex_tokens", "Tokens used.", provider=names, direction=("input", "cached", "output")
         )
-        self.breaker_open = metrics.gauge("ibex_provider_breaker_open", "1 while open.", provider=names)
+        self.breaker_open = metrics.gauge(
+            "ibex_provider_breaker_open", "Web processes that leave the provider alone.", provider=names
+        )
         self.judged_locally = metrics.counter(
             "ibex_limits_judged_locally", "Requests counted without Redis, under a conservative share."
         )

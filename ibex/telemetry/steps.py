@@ -8,6 +8,7 @@ class Step(StrEnum):
     """One step of the request path; each has its own metric and span."""
 
     BODY = "body"
+    PARSE = "parse"
     AUTH = "auth"
     LIMITS = "limits"
     IDEMPOTENCY = "idempotency"
@@ -17,25 +18,43 @@ class Step(StrEnum):
     STREAM = "stream"
 
 
-class StepClock:
-    """Times of one request, in seconds of a monotonic clock. `lap` ends the step that was under way."""
+# In these a request waits for its client or for a provider.
+_WAITS = (Step.BODY, Step.PROVIDER)
 
-    __slots__ = ("_last", "laps", "started", "started_ns")
+
+class StepClock:
+    """Times of one request, in seconds of a monotonic clock. A step lasts until the next one is entered.
+
+    `laps` are the steps that have ended, each with its begin and end.
+    """
+
+    __slots__ = ("_since", "_step", "laps", "started", "started_ns")
 
     def __init__(self) -> None:
         self.started_ns = time.time_ns()
-        self.started = self._last = time.perf_counter()
+        self.started = self._since = time.perf_counter()
+        self._step: Step | None = None
         self.laps: list[tuple[Step, float, float]] = []
 
-    def lap(self, step: Step) -> None:
+    def enter(self, step: Step | None) -> None:
+        """End the step that is under way and begin another."""
         now = time.perf_counter()
-        self.laps.append((step, self._last, now))
-        self._last = now
+        if self._step is not None:
+            self.laps.append((self._step, self._since, now))
+        self._step, self._since = step, now
+
+    def stop(self) -> None:
+        """End the step that is under way: the last one, or the one that failed."""
+        self.enter(None)
 
     def elapsed(self) -> float:
         """Seconds since the request arrived."""
         return time.perf_counter() - self.started
 
-    def elapsed_without(self, step: Step) -> float:
-        """Seconds from the arrival to the end of the last lap, less those spent in one step."""
-        return self._last - self.started - sum(end - begin for name, begin, end in self.laps if name is step)
+    def overhead(self) -> float:
+        """Seconds since the request arrived, less those spent waiting for its client or for a provider."""
+        now = time.perf_counter()
+        waited = sum(end - begin for step, begin, end in self.laps if step in _WAITS)
+        if self._step in _WAITS:
+            waited += now - self._since
+        return now - self.started - waited

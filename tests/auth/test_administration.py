@@ -5,9 +5,10 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from ibex.auth import CHAT, Administration, tokens
+from ibex.auth import CHAT, Administration, NotAnnouncedError, administration, invalidation, tokens
 from ibex.errors import ErrorCode, IbexError
 from ibex.ids import uuid7
+from ibex.settings import Settings
 from ibex.storage import connect_single
 from tests.fixtures import Database
 from tests.operator import PEPPER, Operator
@@ -109,12 +110,36 @@ async def test_revoking_twice_keeps_the_first_time(operator: Operator, org_id: U
     assert (await operator.administration.list_tokens(org_id))[0].revoked_at == first
 
 
-async def test_a_change_holds_although_redis_is_away(
+async def test_a_change_that_cannot_be_announced_holds_and_says_so(
     operator: Operator, org_id: UUID, database: Database
 ) -> None:
     token = tokens.parse(await operator.token(org_id))
     assert token is not None
     nowhere = connect_single("redis://127.0.0.1:1", timeout=0.1)
-    await Administration(operator.postgres, nowhere, PEPPER, actor="test").revoke_token(org_id, token.id)
+    cut_off = Administration(operator.postgres, nowhere, PEPPER, actor="test")
+    sentence = (
+        r"Done, but running processes could not be told \(ConnectionError\): they may go on for up to 30 s\."
+    )
+    with pytest.raises(NotAnnouncedError, match=sentence):
+        await cut_off.revoke_token(org_id, token.id)
+    with pytest.raises(NotAnnouncedError, match=sentence):
+        await cut_off.pause_agent(org_id, "helper")
     await nowhere.aclose()
     assert (await operator.administration.list_tokens(org_id))[0].revoked_at is not None
+    assert (await operator.administration.find_agent(org_id, "helper")).status == "paused"
+
+
+async def test_an_announcement_counts_those_who_heard_it(operator: Operator, database: Database) -> None:
+    """None is no error: nothing may be running."""
+    change = invalidation.Change("token", uuid7())
+    assert await invalidation.publish(operator.redis, change) == 0
+    async with operator.redis.pubsub() as subscription:
+        await subscription.subscribe(invalidation.CHANNEL)
+        await subscription.get_message(timeout=2.0)
+        assert await invalidation.publish(operator.redis, change) == 1
+
+
+def test_the_time_that_is_told_is_the_longest_that_can_be_set() -> None:
+    Settings(token_cache_seconds=administration._LONGEST_CACHE_SECONDS)
+    with pytest.raises(ValueError, match="token_cache_seconds"):
+        Settings(token_cache_seconds=administration._LONGEST_CACHE_SECONDS + 1)

@@ -1,8 +1,11 @@
 """The first start leaves an identity that works; later ones leave it alone."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ibex.auth import Credentials, bootstrap, tokens
@@ -70,6 +73,38 @@ async def test_the_credentials_of_another_database_are_not_shown(operator: Opera
     other = tmp_path / "other"
     other.mkdir()
     assert await bootstrap(operator.administration, other, URL) is None
+
+
+def test_writers_that_share_a_volume_do_not_write_into_one_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In containers of their own all of them may be process 1."""
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    path = tmp_path / CREDENTIALS
+    every = [Credentials(URL * (n + 1), "token", "org", "agent") for n in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda credentials: credentials.write(path), every))
+    assert Credentials.read(path) in every
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_new_address_is_written_while_no_other_start_writes(
+    operator: Operator, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bootstrap(operator.administration, tmp_path, URL)
+    written_alone: list[bool] = []
+    write = Credentials.write
+
+    def noting(credentials: Credentials, path: Path) -> None:
+        with psycopg.connect(database.superuser_dsn) as connection:
+            row = connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'").fetchone()
+        written_alone.append(row is not None)
+        write(credentials, path)
+
+    monkeypatch.setattr(Credentials, "write", noting)
+    await bootstrap(operator.administration, tmp_path, "http://127.0.0.1:9090/v1")
+    assert written_alone == [True]
 
 
 def test_the_token_is_not_in_the_repr() -> None:

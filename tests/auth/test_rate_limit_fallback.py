@@ -56,6 +56,25 @@ async def test_an_outage_is_judged_here_with_a_share_of_the_limit(
     await neighbour.aclose()
 
 
+async def test_a_redis_that_was_never_seen_does_not_give_each_process_the_whole_limit(
+    redis: Redis, line: Line
+) -> None:
+    await line.cut()
+    async with limiting(redis, processes_at_start=4) as one:
+        verdicts = await ask(one.limiter, uuid7(), limits(1_000, 1_000, 40), 64)
+        assert admitted(verdicts) == 10
+        await line.restore()
+
+
+async def test_the_share_does_not_grow_while_the_others_are_still_starting(redis: Redis, line: Line) -> None:
+    org_id, under = uuid7(), limits(1_000, 1_000, 40)
+    async with limiting(redis, processes_at_start=4) as one:
+        await until(lambda: one.limiter._sha != "")
+        await line.cut()
+        assert admitted(await ask(one.limiter, org_id, under, 64)) == 10
+        await line.restore()
+
+
 async def test_each_organization_is_told_of_once_per_outage(redis: Redis, line: Line) -> None:
     acme, globex, under = uuid7(), uuid7(), limits(100, 100, 100)
     async with limiting(redis) as one:

@@ -30,10 +30,20 @@ class Limiter:
 
 @asynccontextmanager
 async def limiting(
-    redis: Redis, name: str = "one", within: float = 5.0, is_present: bool = True
+    redis: Redis,
+    name: str = "one",
+    within: float = 5.0,
+    is_present: bool = True,
+    processes_at_start: int = 1,
 ) -> AsyncIterator[Limiter]:
     told: list[UUID] = []
-    limiter = RateLimiter(redis, process_id=name, timeout=within, on_fallback=told.append)
+    limiter = RateLimiter(
+        redis,
+        process_id=name,
+        timeout=within,
+        on_fallback=told.append,
+        processes_at_start=processes_at_start,
+    )
     if is_present:
         limiter.start()
     try:

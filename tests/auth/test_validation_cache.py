@@ -124,6 +124,33 @@ async def test_a_refused_token_is_remembered(database: Database, operator: Opera
         assert checked.statements == 1
 
 
+async def test_a_refusal_is_remembered_as_long_as_an_entry(
+    database: Database, operator: Operator, org_id: UUID
+) -> None:
+    token = tokens.generate(uuid7())
+    async with checking(database, cache_seconds=30.0) as checked:
+        await checked.code(str(token))
+        await operator.administration.create_token(org_id, "late", CHAT, agent="helper", token=token)
+        checked.clock.now += 29.9
+        assert await checked.code(str(token)) == ErrorCode.INVALID_TOKEN
+        checked.clock.now += 0.2
+        assert await checked.code(str(token)) == "helper"
+        assert checked.statements == 2
+
+
+async def test_an_agent_is_cached_once_however_its_id_is_spelled(
+    database: Database, operator: Operator, org_id: UUID
+) -> None:
+    text = await operator.token(org_id)
+    agent_id = str((await operator.administration.find_agent(org_id, "helper")).id)
+    spellings = (agent_id, agent_id.upper(), agent_id.capitalize(), agent_id.replace("-", "") + "----")
+    async with checking(database) as checked:
+        for spelling in spellings:
+            assert await checked.code(text, spelling) == "helper"
+        assert checked.statements == 1
+        assert len(checked.validator._entries) == 1
+
+
 async def test_what_may_be_lifted_is_not_remembered(
     database: Database, operator: Operator, org_id: UUID
 ) -> None:
@@ -331,6 +358,18 @@ async def test_a_database_that_is_away_lets_fresh_entries_pass_and_nobody_else(
         assert await checked.code(cached) == ErrorCode.AUTH_UNAVAILABLE
         checked.postgres.before = None
         await until(lambda: _is(checked, cached, "helper"))  # type: ignore[arg-type]
+
+
+async def test_a_look_up_that_the_database_refuses_is_no_error_of_the_caller(
+    database: Database, operator: Operator, org_id: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = await operator.token(org_id)
+    with psycopg.connect(database.superuser_dsn) as connection:
+        connection.execute("REVOKE EXECUTE ON FUNCTION ibex.find_principal FROM ibex_service")
+    async with checking(database) as checked:
+        assert await checked.code(text) == ErrorCode.AUTH_UNAVAILABLE
+    assert "a token cannot be looked up: InsufficientPrivilege" in caplog.text
+    assert text.rpartition("_")[2] not in caplog.text
 
 
 async def test_a_database_that_hangs_is_given_up_after_the_deadline_and_recovers(

@@ -52,6 +52,12 @@ def test_a_token_is_all_that_its_creation_prints(running: Instance) -> None:
     assert say(running, created.stdout.strip())
 
 
+def test_a_token_that_no_agent_goes_with_is_created_with_a_hint(running: Instance) -> None:
+    created = running.ibex("token", "create", "without an agent")
+    assert TOKEN.fullmatch(created.stdout)
+    assert created.stderr == "Calls with this token must name an agent, in X-IBEX-Agent-ID.\n"
+
+
 def test_a_revoked_token_is_refused_at_once_by_every_process(running: Instance) -> None:
     token = running.ibex("token", "create", "short-lived", "--default-agent", "default").stdout.strip()
     for _ in range(6):
@@ -156,6 +162,31 @@ def test_an_installation_without_its_pepper_is_not_given_another(resting: Ibex, 
     assert (done.returncode, done.stdout) == (1, "")
     assert "IBEX_TOKEN_PEPPER" in done.stderr
     assert not pepper.exists()
+
+
+def test_no_valkey_is_started_to_tell_the_processes_of_another_database(
+    tmp_path: Path, data_dir: Path
+) -> None:
+    with running_postgres(data_dir) as postgres:
+        done = run_ibex(
+            "--data-dir",
+            str(tmp_path / "here"),
+            "agent",
+            "list",
+            folder=tmp_path,
+            extra={"IBEX_POSTGRES_DSN": postgres.service_dsn},
+        )
+    assert done.returncode == 1
+    assert "IBEX_REDIS_URL is not" in done.stderr
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_database_of_ones_own_is_migrated_without_a_valkey(tmp_path: Path, data_dir: Path) -> None:
+    with running_postgres(data_dir) as postgres:
+        extra = {"IBEX_POSTGRES_DSN": postgres.owner_dsn}
+        done = run_ibex("--data-dir", str(tmp_path / "here"), "migrate", folder=tmp_path, extra=extra)
+    assert done.stdout.endswith(", as before.\n"), done.stderr
+    assert not (tmp_path / "here").exists()
 
 
 def test_a_database_without_a_schema(resting: Ibex, data_dir: Path, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ibex.embedded import PostgresServer
+from tests.embedded.running import rows, running_postgres
 from tests.end_to_end.instance import Instance, copy_data_dir, free_port, run_ibex
 from tests.providers import behaviours, payloads
 from tests.providers.exchange import Exchange
@@ -34,6 +36,11 @@ def examine(
     told: dict[str, Any] = json.loads(done.stdout)
     assert told["ok"] == (done.returncode == 0)
     return done.returncode, {f["check"]: f for f in told["findings"]}, done.stdout + done.stderr
+
+
+def given(postgres: PostgresServer) -> dict[str, str]:
+    """The variables of a server that somebody runs, without a Redis."""
+    return {"IBEX_POSTGRES_DSN": postgres.service_dsn, "IBEX_POSTGRES_MIGRATION_DSN": postgres.owner_dsn}
 
 
 def problems(findings: Mapping[str, Mapping[str, str]]) -> set[str]:
@@ -128,6 +135,8 @@ def test_a_data_directory_that_is_none_or_that_others_may_enter(tmp_path: Path) 
     (tmp_path / "file").touch()
     _, findings, _ = examine(tmp_path / "file", tmp_path, port)
     assert findings["data directory"]["state"] == "problem"
+    _, findings, _ = examine(Path("/proc/foo"), tmp_path, port)
+    assert "cannot be created" in findings["data directory"]["text"]
     (tmp_path / "open").mkdir(mode=0o755)
     _, findings, _ = examine(tmp_path / "open", tmp_path, port)
     assert findings["data directory"]["state"] == "warning"
@@ -143,6 +152,72 @@ def test_servers_that_cannot_be_reached(tmp_path: Path) -> None:
     assert problems(findings) == {"Postgres", "Redis"}
     assert "Connection refused" in findings["Postgres"]["text"]
     assert "s3cret" not in printed
+
+
+def test_of_two_servers_the_one_that_is_given_is_examined_while_nothing_runs(
+    tmp_path: Path, data_dir: Path
+) -> None:
+    port = f"--port={free_port()}"
+    with running_postgres(data_dir) as postgres:
+        extra = given(postgres)
+        _, findings, _ = examine(tmp_path / "data", tmp_path, port, extra=extra)
+    assert "answers" in findings["Postgres"]["text"]
+    assert findings["schema"]["state"] == "ok"
+    assert (findings["Redis"]["state"], findings["Redis"]["text"][:13]) == ("warning", "Not examined:")
+    extra = {"IBEX_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    _, findings, _ = examine(tmp_path / "data", tmp_path, port, extra=extra)
+    assert problems(findings) == {"Redis"}
+    assert findings["Postgres"]["state"] == "warning"
+
+
+def test_another_database_that_is_away_is_not_looked_for_in_the_log_of_the_bundled_one(
+    running: Instance,
+) -> None:
+    extra = {"IBEX_POSTGRES_DSN": f"postgresql://ibex@127.0.0.1:{free_port()}/ibex"}
+    done = run_ibex(
+        "--data-dir",
+        str(running.data_dir),
+        "doctor",
+        f"--port={running.port}",
+        folder=running.folder,
+        extra=extra,
+    )
+    assert done.returncode == 1
+    assert "Check IBEX_POSTGRES_DSN" in done.stdout
+    assert "postgres.log" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_database_that_is_fresh_or_behind_is_not_ill(tmp_path: Path, data_dir: Path) -> None:
+    port = f"--port={free_port()}"
+    with running_postgres(data_dir) as postgres:
+        extra = given(postgres)
+        rows(postgres.superuser_dsn, "UPDATE ibex.alembic_version SET version_num = '0000'")
+        _, behind, _ = examine(data_dir, tmp_path, port, extra=extra)
+        rows(postgres.superuser_dsn, "DROP SCHEMA ibex CASCADE")
+        _, fresh, printed = examine(data_dir, tmp_path, port, extra=extra)
+    for findings in (behind, fresh):
+        assert problems(findings) == set()
+        assert findings["schema"]["state"] == "warning"
+        assert "ibex serve" in findings["schema"]["remedy"]
+        assert "ibex migrate" in findings["schema"]["remedy"]
+    assert "does not exist" not in printed
+
+
+def test_a_pepper_that_is_lost(tmp_path: Path, data_dir: Path) -> None:
+    (data_dir / "secrets" / "token-pepper").unlink()
+    with running_postgres(data_dir) as postgres:
+        extra = given(postgres)
+        _, findings, _ = examine(data_dir, tmp_path, f"--port={free_port()}", extra=extra)
+    assert problems(findings) == {"token pepper"}
+    assert "is missing" in findings["token pepper"]["text"]
+
+
+def test_an_alias_that_leads_nowhere(tmp_path: Path) -> None:
+    extra = {"IBEX_ALIASES": '{"fast": "y"}', "IBEX_PROVIDERS": '{"a": {"models": ["x"]}}'}
+    _, findings, _ = examine(tmp_path / "data", tmp_path, "--offline", f"--port={free_port()}", extra=extra)
+    assert problems(findings) == {"aliases"}
+    assert "`fast` names the model `y`" in findings["aliases"]["text"]
 
 
 def test_providers_good_and_bad(tmp_path: Path, threaded_stub: ThreadedStub) -> None:

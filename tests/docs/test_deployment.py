@@ -4,6 +4,7 @@ import re
 
 import orjson
 
+from ibex.settings import load
 from tests.docs.markdown import ROOT, blocks
 
 _COMPOSE = (ROOT / "compose.yaml").read_text("utf-8")
@@ -17,6 +18,18 @@ def test_the_documented_env_file_has_every_secret_that_compose_demands() -> None
     written = set(re.findall(r"[A-Z_]{2,}", block.text.partition(";")[0]))
 
     assert written == demanded
+
+
+def test_compose_with_its_secrets_alone_gives_settings_that_load() -> None:
+    section = _COMPOSE.partition("    environment:\n")[2].partition("    ports:\n")[0]
+    written = dict(re.findall(r"^ +(\w+): (.+)$", section, re.MULTILINE))
+    assert {"IBEX_POSTGRES_DSN", "IBEX_TOKEN_PEPPER", "IBEX_PUBLIC_URL"} <= written.keys()
+
+    settings = load({name: _interpolated(text) for name, text in written.items()})
+
+    assert not settings.is_embedded
+    assert (settings.public_url, settings.workers) == (None, 2)
+    assert list(settings.providers) == ["mock"]
 
 
 def test_databases_publish_no_port() -> None:
@@ -43,3 +56,9 @@ def test_the_image_has_a_health_check_that_can_be_read() -> None:
     assert (program, option) == ("python", "-c")
     compile(code, "HEALTHCHECK", "exec")
     assert "/health" in code
+
+
+def _interpolated(text: str) -> str:
+    """As Compose does it: `${NAME:?why}` is a secret that is given, `${NAME:-default}` is not given."""
+    text = re.sub(r"\$\{\w+:\?[^}]*\}", "0123456789abcdef" * 4, text)
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)

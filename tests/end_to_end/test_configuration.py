@@ -49,6 +49,7 @@ def test_the_variables_of_openai_alone_configure_a_provider(
     assert say(instance, "openai/gpt-4o-mini") == ANSWER
     assert stub.requests[seen].header("authorization") == "Bearer sk-from-the-environment"
     assert "sk-from-the-environment" not in instance.stdout + instance.stderr
+    assert "  providers    openai (from OPENAI_API_KEY)\n" in instance.stderr
 
 
 def test_with_addresses_given_nothing_is_started(
@@ -99,6 +100,7 @@ def test_a_file_in_the_working_directory(launch: Launch, tmp_path: Path, data_di
     )
     instance = launch("--jobs", "0", data_dir=data_dir).wait_ready()
     assert len(instance.workers()) == 2
+    assert '"model": "fast"' in instance.stderr
     assert say(instance, "fast")
     with pytest.raises(InternalServerError, match="No provider serves"):
         say(instance, "gpt-4o-mini")
@@ -119,6 +121,10 @@ def test_a_file_in_the_working_directory(launch: Launch, tmp_path: Path, data_di
         ({"IBEX_TOKEN_PEPPER": "short"}, "must have 32 characters"),
         ({"IBEX_REDIS_URL": "localhost:secret"}, "IBEX_REDIS_URL is"),
         ({"IBEX_REDIS_URL": "redis://host:secret/0"}, "IBEX_REDIS_URL is"),
+        (
+            {"IBEX_PROVIDERS": '{"a": {"models": ["x"]}}', "IBEX_ALIASES": '{"fast": "y"}'},
+            "The alias `fast` names the model `y`, which no provider serves.",
+        ),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_a_sentence(
@@ -132,6 +138,29 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence(
     assert "Traceback" not in done.stderr
     assert "secret" not in done.stderr
     assert done.stdout == ""
+
+
+def test_an_alias_that_leads_nowhere_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    extra = {"IBEX_ALIASES": '{"fast": "y"}', "IBEX_PROVIDERS": '{"a": {"models": ["x"]}}'}
+    done = run_ibex("serve", f"--port={free_port()}", folder=tmp_path, extra=extra)
+    assert done.returncode == 1
+    assert "The alias `fast`" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_directory_that_cannot_be_created(tmp_path: Path) -> None:
+    done = run_ibex("--data-dir", "/proc/foo", "serve", f"--port={free_port()}", folder=tmp_path)
+    assert done.returncode == 1
+    assert "The data directory /proc/foo cannot be created" in done.stderr
+
+
+def test_a_lost_pepper_is_missed_and_not_replaced(tmp_path: Path, data_dir: Path) -> None:
+    pepper = data_dir / "secrets" / "token-pepper"
+    pepper.unlink()
+    done = run_ibex("--data-dir", str(data_dir), "serve", f"--port={free_port()}", folder=tmp_path)
+    assert done.returncode == 1
+    assert f"{pepper} is missing." in done.stderr
+    assert not pepper.exists()
 
 
 def test_a_database_that_refuses_the_login_is_not_waited_for(

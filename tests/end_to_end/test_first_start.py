@@ -5,7 +5,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -38,13 +37,27 @@ def run(command: Sequence[str], folder: Path) -> str:
 def snippet(instance: Instance, begin: str, end: str | None) -> str:
     """What is printed under one heading, as it would be pasted."""
     text = instance.stderr.partition(f"\n{begin}\n")[2]
-    return textwrap.dedent(text.partition(f"\n{end}\n")[0] if end else text).strip()
+    return (text.partition(f"\n{end}\n")[0] if end else text).strip()
 
 
 def test_the_printed_python_works(fresh: Instance) -> None:
     code = snippet(fresh, "Python:", "Shell:")
     assert "from openai import OpenAI" in code
     assert "Hello!" in run([sys.executable, "-c", code], fresh.folder)
+
+
+def test_the_printed_python_can_be_pasted_at_a_prompt(fresh: Instance) -> None:
+    pasted = subprocess.run(
+        [sys.executable, "-i", "-q"],
+        input=snippet(fresh, "Python:", "Shell:") + "\n",
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "Hello!" in pasted.stdout
+    assert "Error" not in pasted.stderr
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
@@ -107,3 +120,5 @@ def test_a_later_start_keeps_the_token_out_of_what_a_log_collector_reads(
     again = launch(data_dir=data_dir).wait_ready()
     assert again.token not in again.stderr
     assert str(data_dir / "credentials.json") in again.stderr
+    code = snippet(again, "Python:", "Shell:")
+    assert "Hello!" in run([sys.executable, "-c", code], again.folder)

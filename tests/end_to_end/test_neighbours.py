@@ -38,7 +38,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         refused = run_ibex("serve", f"--port={port}", folder=tmp_path)
     assert refused.returncode == 1
     assert f"127.0.0.1:{port} cannot be listened on: Address already in use." in refused.stderr
-    assert "--port" in refused.stderr
+    assert 'make run ARGS="--port 8081"' in refused.stderr
     assert not (tmp_path / ".ibex").exists()
 
 

@@ -75,6 +75,7 @@ def test_a_stream_in_flight_is_finished_and_recorded_and_nobody_else_let_in(
     assert all(is_gone(pid) for pid in tree)
     assert outcomes(instance.data_dir) == [("ok", "stop")]
     assert "Stopping." in instance.stderr
+    assert instance.stderr.endswith("\nStopped.\n")
 
 
 def test_all_turns_of_a_burst_are_written(instance: Instance) -> None:
@@ -110,6 +111,8 @@ def test_a_second_interrupt_does_not_wait(instance: Instance, threaded_stub: Thr
         to_the_group(instance)
         assert instance.process.wait(10) == 0
     assert all(is_gone(pid) for pid in tree)
+    assert '"level":"error"' not in instance.stdout.replace(" ", "")
+    assert "it has not stopped" in instance.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Servers that these tests may stop, freeze and kill."""
 
+import asyncio
 import os
 import signal
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 from ibex.embedded import PostgresServer, ValkeyServer
 from ibex.storage.migrations import migrate
 from tests.faults.calls import known
+from tests.faults.waiting import until
 from tests.fixtures import Servers
 from tests.operator import Operator
 from tests.service import Service
@@ -55,41 +56,42 @@ class Fault:
         self._server = server
         self._frozen: list[int] = []
 
-    def refuse(self) -> None:
+    async def refuse(self) -> None:
         """Nobody listens any more."""
-        self._server.stop()
+        await asyncio.to_thread(self._server.stop)
 
-    def hang(self) -> None:
+    async def hang(self) -> None:
         """The server and all its processes stand still: connections are accepted, nothing is answered."""
         pid = self._pid
         os.kill(pid, signal.SIGSTOP)
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-        self._frozen = [pid, *map(int, children)]
+        self._frozen = [pid, *_children_of(pid)]
         for child in self._frozen[1:]:
             os.kill(child, signal.SIGSTOP)
 
-    def die(self) -> None:
+    async def die(self) -> None:
         """`kill -9`."""
         os.kill(self._pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while self._server.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        await until(lambda: self._server.poll() is not None)
 
-    def heal(self) -> None:
+    async def heal(self) -> None:
         """Does nothing to a server that is well."""
         for pid in self._frozen:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self._frozen = []
         if self._server.poll() is not None:
+            # On this thread: a server ends with the thread that launched it.
             self._server.launch()
-            self._server.wait_ready()
+            await asyncio.to_thread(self._server.wait_ready)
 
     @property
     def _pid(self) -> int:
         assert self._server.pid is not None
         return self._server.pid
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
 
 
 @pytest_asyncio.fixture
@@ -98,16 +100,16 @@ async def listening_service(service: Service, operator: Operator) -> Service:
     return service
 
 
-@pytest.fixture
-def postgres_fault(servers: Servers, listening_service: Service) -> Iterator[Fault]:
+@pytest_asyncio.fixture
+async def postgres_fault(servers: Servers, listening_service: Service) -> AsyncIterator[Fault]:
     """Asked for after the service, and so healed before the service stops."""
     fault = Fault(servers.postgres)
     yield fault
-    fault.heal()
+    await fault.heal()
 
 
-@pytest.fixture
-def redis_fault(servers: Servers, listening_service: Service) -> Iterator[Fault]:
+@pytest_asyncio.fixture
+async def redis_fault(servers: Servers, listening_service: Service) -> AsyncIterator[Fault]:
     fault = Fault(servers.valkey)
     yield fault
-    fault.heal()
+    await fault.heal()

@@ -1,7 +1,7 @@
 """Redis away: everybody goes on, limits are conservative, and keys that cannot be honoured are named."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import psycopg
 import pytest
@@ -19,7 +19,7 @@ FAULTS = pytest.mark.parametrize(
     "happen", [Fault.refuse, Fault.hang, Fault.die], ids=["refuses", "hangs", "dies"]
 )
 
-Happen = Callable[[Fault], None]
+Happen = Callable[[Fault], Awaitable[None]]
 
 
 @pytest_asyncio.fixture
@@ -38,7 +38,7 @@ async def service(
 async def test_calls_go_on_under_limits_that_are_counted_here(
     service: Service, database: Database, redis_fault: Fault, happen: Happen
 ) -> None:
-    happen(redis_fault)
+    await happen(redis_fault)
     answers = [await chat(service) for _ in range(10)]
     assert [answer.status_code for answer in answers] == [200] * 8 + [429] * 2
     assert code_of(answers[-1]) == "RATE_LIMITED"
@@ -53,7 +53,7 @@ async def test_calls_go_on_under_limits_that_are_counted_here(
         return int(row[0])
 
     await until(lambda: fallbacks() == 1)
-    redis_fault.heal()
+    await redis_fault.heal()
 
     async def is_counted_in_redis() -> bool:
         before = service.instruments.judged_locally.total()
@@ -69,7 +69,7 @@ async def test_an_outage_costs_a_call_little_time(
     service: Service, redis_fault: Fault, happen: Happen
 ) -> None:
     assert (await chat(service)).status_code == 200
-    happen(redis_fault)
+    await happen(redis_fault)
     for _ in range(4):
         started = time.monotonic()
         assert (await chat(service)).status_code == 200
@@ -81,11 +81,11 @@ async def test_an_idempotency_key_is_not_honoured_and_the_answer_says_so(
     service: Service, redis_fault: Fault, happen: Happen
 ) -> None:
     assert (await chat(service)).status_code == 200
-    happen(redis_fault)
+    await happen(redis_fault)
     answer = await chat(service, **{"Idempotency-Key": "once"})
     assert answer.status_code == 200
     assert answer.headers["x-ibex-idempotency"] == "unavailable"
-    redis_fault.heal()
+    await redis_fault.heal()
 
     async def is_honoured() -> bool:
         answer = await chat(service, **{"Idempotency-Key": "again"})
@@ -100,7 +100,7 @@ async def test_a_revocation_is_seen_within_a_second_all_the_same(
 ) -> None:
     token = await operator.token(service.org_id)
     assert (await chat(service, token)).status_code == 200
-    happen(redis_fault)
+    await happen(redis_fault)
     with psycopg.connect(database.superuser_dsn) as connection:
         connection.execute("UPDATE ibex.tokens SET revoked_at = now()")
 
@@ -112,14 +112,14 @@ async def test_a_revocation_is_seen_within_a_second_all_the_same(
 
 @FAULTS
 async def test_ready_says_so_and_stays_ready(service: Service, redis_fault: Fault, happen: Happen) -> None:
-    happen(redis_fault)
+    await happen(redis_fault)
     started = time.monotonic()
     status, states = await ready(service)
     assert time.monotonic() - started < 3.0
     assert status == 200
     assert states["redis"]["ok"] is False
     assert states["postgres"]["ok"] is True
-    redis_fault.heal()
+    await redis_fault.heal()
 
     async def is_back() -> bool:
         return bool((await ready(service))[1]["redis"]["ok"])
@@ -131,7 +131,7 @@ async def test_ready_says_so_and_stays_ready(service: Service, redis_fault: Faul
 async def test_turns_are_written_all_the_same(
     service: Service, database: Database, redis_fault: Fault, happen: Happen
 ) -> None:
-    happen(redis_fault)
+    await happen(redis_fault)
     request_ids = []
     for _ in range(3):
         answer = await chat(service, **{"X-IBEX-Session-ID": "without-redis"})
@@ -143,5 +143,15 @@ async def test_unknown_callers_are_still_let_in(
     service: Service, operator: Operator, redis_fault: Fault
 ) -> None:
     unknown = await operator.token(service.org_id)
-    redis_fault.refuse()
+    await redis_fault.refuse()
     assert await is_admitted(service, unknown)
+
+
+@FAULTS
+async def test_a_service_stops_in_time(service: Service, redis_fault: Fault, happen: Happen) -> None:
+    await happen(redis_fault)
+    assert (await chat(service)).status_code == 200
+    started = time.monotonic()
+    service.server.should_exit = True
+    await until(lambda: service.instruments.processes.total() == 0, seconds=20)
+    assert time.monotonic() - started < 12

@@ -107,6 +107,16 @@ async def test_only_a_few_headers_reach_the_provider(standing: Standing) -> None
     assert standing.service.token not in str(request)
 
 
+@pytest.mark.parametrize("traceparent", ["00-xyz", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "x" * 5_000])
+async def test_a_trace_that_nobody_could_continue_is_not_forwarded(
+    standing: Standing, traceparent: str
+) -> None:
+    async with standing.service.http() as client:
+        response = await client.post(CHAT, json=chat(), headers={"traceparent": traceparent})
+    assert response.status_code == 200
+    assert "traceparent" not in dict(standing.stub.requests[-1].headers)
+
+
 async def test_the_providers_own_headers_do_not_reach_the_client(standing: Standing) -> None:
     async with standing.service.http() as client:
         response = await client.post(CHAT, json=chat())

@@ -131,6 +131,33 @@ async def test_a_header_that_cannot_be_accepted_is_named(
     assert_refused(response, 400, "VALIDATION_ERROR", says, name)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Authorization", "Bearer other"),
+        ("X-IBEX-Agent-ID", "helper"),
+        ("X-IBEX-User-ID", "bob"),
+        ("X-IBEX-Session-ID", "s"),
+        ("Idempotency-Key", "k"),
+    ],
+)
+async def test_a_header_that_says_two_things_is_refused(standing: Standing, name: str, value: str) -> None:
+    more = [f"{name}: {value}"] * (1 if name == "Authorization" else 2)
+    async with connect(standing.service) as wire:
+        await wire.send(post(standing.service, chat_bytes(), *more))
+        answer = await wire.answer()
+        assert (answer.status, answer.error["code"]) == (400, "VALIDATION_ERROR")
+        assert (answer.error["param"], "more than once" in answer.error["message"]) == (name, True)
+        await wire.send(head(standing.service, *more, method="GET", path="/v1/models"))
+        assert (await wire.answer()).error["param"] == name
+
+
+async def test_other_headers_may_come_twice(standing: Standing) -> None:
+    async with connect(standing.service) as wire:
+        await wire.send(post(standing.service, chat_bytes(), "Accept: a", "Accept: b"))
+        assert (await wire.answer()).status == 200
+
+
 @pytest.mark.parametrize("agent", ["nobody", "00000000-0000-0000-0000-000000000000"])
 async def test_another_agent_than_the_tokens_is_forbidden(standing: Standing, agent: str) -> None:
     async with standing.service.http() as client:

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from ibex.auth import CHAT as CHAT_PERMISSIONS
 from ibex.auth import Principal
 from ibex.ids import uuid7
-from ibex.proxy.idempotency import IdempotencyKeys, Reservation
+from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer, fingerprint
 from ibex.storage import connect_single
 from tests.faults.waiting import until
 from tests.providers.behaviours import break_at_event, fail_first, status
@@ -35,12 +35,18 @@ async def ask(standing: Standing, key: str, body: dict[str, Any], **headers: str
         return await client.post(CHAT, json=body, headers={"Idempotency-Key": key, **headers})
 
 
-async def until_replayed(standing: Standing, key: str, body: dict[str, Any]) -> httpx2.Response:
+def somebody() -> Principal:
+    return Principal(uuid7(), uuid7(), uuid7(), "helper", CHAT_PERMISSIONS, None)
+
+
+async def until_replayed(
+    standing: Standing, key: str, body: dict[str, Any], **headers: str
+) -> httpx2.Response:
     """The kept answer, as soon as it is kept, which happens after it was sent."""
     replayed: list[httpx2.Response] = []
 
     async def is_kept() -> bool:
-        replayed.append(await ask(standing, key, body))
+        replayed.append(await ask(standing, key, body, **headers))
         return replayed[-1].status_code == 200
 
     await until(is_kept)
@@ -69,6 +75,54 @@ async def test_a_key_cannot_be_used_for_another_request(standing: Standing) -> N
             "/v1/embeddings", json={"model": "e", "input": "x"}, headers={"Idempotency-Key": "reused"}
         )
     assert response.status_code == 422
+
+
+@pytest.mark.parametrize("header", ["X-IBEX-User-ID", "X-IBEX-Session-ID"])
+async def test_a_key_cannot_be_used_for_another_user_or_session(standing: Standing, header: str) -> None:
+    key = f"another-{header}"
+    await ask(standing, key, chat(), **{header: "ann"})
+    for headers in ({header: "bob"}, {}):
+        response = await ask(standing, key, chat(), **headers)
+        assert_refused(response, 422, "IDEMPOTENCY_KEY_REUSE", "another request", "Idempotency-Key")
+    assert (await until_replayed(standing, key, chat(), **{header: "ann"})).status_code == 200
+
+
+async def test_requests_are_the_same_only_when_everything_is() -> None:
+    asked = [
+        fingerprint(operation, user, session, body)
+        for operation in ("chat", "embeddings")
+        for user in (None, "a", "b")
+        for session in (None, "a", "b")
+        for body in (b"{}", b"a", b"")
+    ]
+    assert len(set(asked)) == len(asked)
+
+
+@pytest.mark.parametrize("named", [{"X-IBEX-Session-ID": "mine"}, {}])
+async def test_a_repeated_answer_names_the_session_of_the_first(
+    standing: Standing, named: dict[str, str]
+) -> None:
+    key = f"session-{len(named)}"
+    first = await ask(standing, key, chat(), **named)
+    second = await until_replayed(standing, key, chat(), **named)
+    assert second.headers["x-ibex-session-id"] == first.headers["x-ibex-session-id"]
+
+
+async def test_a_repeated_answer_without_a_session_names_none(standing: Standing) -> None:
+    async def embed() -> httpx2.Response:
+        async with standing.service.http() as client:
+            return await client.post(
+                "/v1/embeddings", json={"model": "e", "input": "x"}, headers={"Idempotency-Key": "embedded"}
+            )
+
+    first = await embed()
+
+    async def is_replayed() -> bool:
+        again = await embed()
+        assert "x-ibex-session-id" not in again.headers
+        return again.content == first.content and again.headers.get("x-ibex-idempotency") == "replayed"
+
+    await until(is_replayed)
 
 
 async def test_while_the_first_is_answered_the_second_has_to_wait(standing: Standing) -> None:
@@ -153,13 +207,37 @@ async def test_without_redis_a_key_is_not_honoured_and_a_header_says_so(
     await until_free(standing, "away", chat())
 
 
+@pytest.mark.parametrize("size", [1_000, 4 << 20])
+async def test_a_reservation_that_was_lost_changes_nothing_for_whoever_holds_the_key(
+    standing: Standing, size: int
+) -> None:
+    client = connect_single(standing.database.redis_url, timeout=5.0)
+    keys = IdempotencyKeys(client, timeout=5.0, keep=60, limit=4 << 20)
+    principal = somebody()
+    mine, theirs = StoredAnswer("a/b", b"m" * size, "mine"), StoredAnswer("a/b", b"t\n" * (size // 2), None)
+    lost = await keys.reserve(principal, "key", "asked", uuid7())
+    assert isinstance(lost, Reservation)
+    await client.delete(lost.key)
+    held = await keys.reserve(principal, "key", "asked", uuid7())
+    assert isinstance(held, Reservation)
+    await keys.give_back(lost)
+    await keys.keep(lost, mine)
+    assert await client.get(held.key) == held.mark.encode()
+    await keys.keep(held, theirs)
+    await keys.give_back(held)
+    await keys.give_back(lost)
+    assert await keys.reserve(principal, "key", "asked", uuid7()) == theirs
+    assert 0 < await client.ttl(held.key) <= 60
+    await client.aclose()
+
+
 async def test_a_key_that_was_taken_too_late_is_given_back(
     standing: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis may have made the reservation although its answer did not come in time."""
     client = connect_single(standing.database.redis_url, timeout=5.0)
     keys = IdempotencyKeys(client, timeout=0.05, keep=60, limit=1_000)
-    principal = Principal(uuid7(), uuid7(), uuid7(), "helper", CHAT_PERMISSIONS, None)
+    principal = somebody()
     take, release = client.set, asyncio.Event()
 
     async def take_and_answer_late(*arguments: Any, **options: Any) -> Any:
@@ -169,8 +247,8 @@ async def test_a_key_that_was_taken_too_late_is_given_back(
 
     with monkeypatch.context() as patch:
         patch.setattr(client, "set", take_and_answer_late)
-        late = await keys.reserve(principal, "late", "chat", b"{}")
-        waiting = asyncio.create_task(keys.reserve(principal, "left", "chat", b"{}"))
+        late = await keys.reserve(principal, "late", "chat", uuid7())
+        waiting = asyncio.create_task(keys.reserve(principal, "left", "chat", uuid7()))
         await asyncio.sleep(0)
         waiting.cancel()
         assert isinstance(late, Reservation)

@@ -76,7 +76,9 @@ async def test_a_refusal_of_our_key_is_not_the_clients_fault_and_does_not_show_i
 
 @pytest.mark.parametrize("code", [400, 404, 422, 429, 500])
 async def test_a_key_in_any_message_is_cut_out(standing: Standing, code: int) -> None:
-    body = payloads.error(f"Key {API_KEY} or sk-other-key-1234 or Bearer abc: no.", API_KEY, API_KEY, API_KEY)
+    body = payloads.error(
+        f"Key {API_KEY} or sk-other-key-123456 or Bearer abc: no.", API_KEY, API_KEY, API_KEY
+    )
     standing.stub.on("tells", answering(code, payloads.encode(body)))
     response = await ask(standing, "tells", stream=False)
     assert response.status_code == code

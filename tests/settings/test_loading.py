@@ -117,6 +117,13 @@ def test_the_file_is_ibex_toml_here_unless_another_is_named(tmp_path: Path) -> N
     assert load({"IBEX_CONFIG": str(tmp_path / "ibex.toml")}, other).port == 2
 
 
+def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
+    toml = file(tmp_path, "port = 1")
+    empty = dict.fromkeys((*map(variable, SCALARS), "IBEX_PROVIDERS", "IBEX_LIMITS", "IBEX_CONFIG"), "")
+    assert load(empty, toml) == load({}, toml)
+    assert load(empty) == load({})
+
+
 def test_tables_are_json_in_the_environment() -> None:
     settings = load(
         {
@@ -137,7 +144,6 @@ def test_tables_are_json_in_the_environment() -> None:
         ("IBEX_PROT", "1", "IBEX_PROT is not a setting of IBEX. Did you mean IBEX_PORT?"),
         ("IBEX_QQQQQ", "1", "IBEX_QQQQQ is not a setting of IBEX. docs/configuration.md lists them all."),
         ("IBEX_PORT", "many", "IBEX_PORT is wrong: should be a valid integer"),
-        ("IBEX_PORT", "", "IBEX_PORT is wrong: should be a valid integer"),
         ("IBEX_PORT", "0", "IBEX_PORT is wrong: should be greater than or equal to 1."),
         ("IBEX_PORT", "65536", "IBEX_PORT is wrong: should be less than or equal to 65535."),
         ("IBEX_WORKERS", "1.5", "IBEX_WORKERS is wrong"),
@@ -158,8 +164,8 @@ def test_tables_are_json_in_the_environment() -> None:
         ("IBEX_OTLP_ENDPOINT", "collector:4317", "IBEX_OTLP_ENDPOINT is wrong: must be an http://"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "x", "OTEL_EXPORTER_OTLP_ENDPOINT is wrong: must be an http://"),
         ("OPENAI_BASE_URL", "api.example.org", "OPENAI_BASE_URL is wrong: must be an http://"),
-        ("IBEX_POSTGRES_DSN", "", "IBEX_POSTGRES_DSN is wrong: must be a PostgreSQL address"),
-        ("IBEX_REDIS_URL", "", "IBEX_REDIS_URL is wrong: must be an address such as"),
+        ("IBEX_POSTGRES_DSN", " ", "IBEX_POSTGRES_DSN is wrong: must be a PostgreSQL address"),
+        ("IBEX_REDIS_URL", " ", "IBEX_REDIS_URL is wrong: must be an address such as"),
         ("IBEX_REDIS_URL", "http://h", "IBEX_REDIS_URL is wrong: must be an address such as"),
         ("IBEX_REDIS_URL", "unix+cluster:///x", "IBEX_REDIS_URL is wrong: must be an address such as"),
     ],
@@ -187,7 +193,9 @@ def test_a_wrong_variable_is_named_in_a_sentence(name: str, text: str, sentence:
         ("[providers.a]\nbase_url = 'http://x:port'", "`providers.a.base_url` is wrong: must be an http://"),
         ("[providers.a]\nkind = 'banana'", "`providers.a.kind` is wrong: should be 'openai' or 'mock'"),
         ("[providers.a]\napi_key = 'k'\napi_key_env = 'K'", "exclude each other"),
-        ("[providers.'A b']\nkind = 'mock'", "is wrong: string should match pattern"),
+        ("[providers.'A b']\nkind = 'mock'", "is wrong: a name has 1 to 63 small letters, digits, "),
+        ("[providers.a]\nmodels = 'gpt-*'", "`providers.a.models` is wrong: should be a list of texts"),
+        ("[aliases]\nfast = 1", "`aliases.fast` is wrong: should be a list of texts"),
         ("[aliases]\nfast = []", "alias `fast` names no model"),
         ("limits = 5", "`limits` is wrong"),
         ("port = ", "is not valid TOML"),
@@ -229,6 +237,16 @@ def test_openai_variables_alone_declare_a_provider_for_every_model() -> None:
     assert openai.api_key.get_secret_value() == SECRET
     assert load({"OPENAI_API_KEY": SECRET}).providers["openai"].base_url == "https://api.openai.com/v1"
     assert load({"OPENAI_BASE_URL": "http://h/v1"}).providers["openai"].api_key is None
+
+
+def test_a_provider_that_a_variable_declares_knows_which(tmp_path: Path) -> None:
+    def variable_of(environment: dict[str, str]) -> str | None:
+        return load(environment).providers["openai"].variable
+
+    assert variable_of({"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": "http://h"}) == "OPENAI_API_KEY"
+    assert variable_of({"OPENAI_BASE_URL": "http://h"}) == "OPENAI_BASE_URL"
+    toml = file(tmp_path, "[providers.openai]\napi_key_env = 'OPENAI_API_KEY'")
+    assert load({"OPENAI_API_KEY": SECRET}, toml).providers["openai"].variable is None
 
 
 def test_declared_providers_are_not_mixed_with_the_openai_variables(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sys import executable
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ibex.storage import migrations
 from ibex.storage.migrations import MigrationError, latest, migrate
@@ -107,6 +107,43 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: str, servers: Serve
     assert migrate(empty) == (None, latest())
 
 
+def test_the_role_that_serves_may_not_migrate(empty: str, servers: Servers) -> None:
+    """It would own the tables, and be the owner that may look up across organizations."""
+    _as_superuser(servers, empty, "GRANT CREATE ON DATABASE {database} TO ibex_service")
+    serving = make_conninfo(servers.postgres.service_dsn, dbname=conninfo_to_dict(empty)["dbname"])
+    with pytest.raises(MigrationError, match="ibex_service serves requests and must not migrate"):
+        migrate(serving)
+    _assert_untouched(empty)
+
+
+def test_a_role_whose_rights_the_serving_role_has_may_not_migrate(empty: str, servers: Servers) -> None:
+    _as_superuser(servers, empty, "GRANT ibex_owner TO ibex_service")
+    try:
+        with pytest.raises(MigrationError, match="ibex_service is a member of ibex_owner"):
+            migrate(empty)
+    finally:
+        _as_superuser(servers, empty, "REVOKE ibex_owner FROM ibex_service")
+    _assert_untouched(empty)
+
+
+@pytest.mark.parametrize("attribute", ["SUPERUSER", "BYPASSRLS"])
+def test_a_serving_role_that_row_security_does_not_bind_is_refused(
+    empty: str, servers: Servers, attribute: str
+) -> None:
+    _as_superuser(servers, empty, f"ALTER ROLE ibex_service {attribute}")
+    try:
+        with pytest.raises(MigrationError, match="row security does not bind ibex_service"):
+            migrate(empty)
+    finally:
+        _as_superuser(servers, empty, f"ALTER ROLE ibex_service NO{attribute}")
+    _assert_untouched(empty)
+
+
+def test_a_superuser_may_migrate(empty: str, servers: Servers) -> None:
+    dsn = make_conninfo(servers.postgres.superuser_dsn, dbname=conninfo_to_dict(empty)["dbname"])
+    assert migrate(dsn) == (None, latest())
+
+
 @pytest.mark.parametrize(
     "dsn",
     [
@@ -120,6 +157,18 @@ def test_no_password_is_told_when_the_address_is_wrong(dsn: str) -> None:
     with pytest.raises(MigrationError) as caught:
         migrate(dsn)
     assert "hunter2" not in str(caught.value)
+
+
+def _as_superuser(servers: Servers, dsn: str, statement: str) -> None:
+    with psycopg.connect(servers.postgres.superuser_dsn, autocommit=True) as connection:
+        database = sql.Identifier(str(conninfo_to_dict(dsn)["dbname"]))
+        connection.execute(sql.SQL(statement).format(database=database))  # type: ignore[arg-type]
+
+
+def _assert_untouched(dsn: str) -> None:
+    """A schema left behind would belong to the role that was refused."""
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT to_regnamespace('ibex')").fetchone() == (None,)
 
 
 def _migrate_together(dsns: Sequence[str]) -> None:

@@ -163,6 +163,46 @@ async def test_no_free_connection_is_an_unavailable_database(database: Database)
                 pytest.fail("there is one connection only")
 
 
+async def test_a_flood_is_turned_away_instead_of_piling_up(database: Database) -> None:
+    postgres = Postgres(database.service_dsn, connections=1, waiting=2)
+    await postgres.open()
+    try:
+        async with postgres.transaction(None):
+            waiting = [asyncio.create_task(postgres.ping()) for _ in range(2)]
+            await asyncio.sleep(0)
+            with pytest.raises(DatabaseUnavailableError):
+                async with asyncio.timeout(1.0):
+                    await postgres.ping()
+        await asyncio.gather(*waiting)
+    finally:
+        await postgres.close()
+
+
+async def test_a_server_that_was_demoted_to_reading_is_unavailable(database: Database) -> None:
+    """As after a failover, until the address leads to the new primary."""
+    with psycopg.connect(database.superuser_dsn, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(
+                sql.Identifier(connection.info.dbname)
+            )
+        )
+    insert = "INSERT INTO ibex.organizations (id, slug, name) VALUES (%s, 'mine', 'Mine')"
+    org_id = uuid7()
+    async with pool(database.service_dsn) as postgres:
+        with pytest.raises(DatabaseUnavailableError):
+            await postgres.execute(org_id, insert, (org_id,))
+        with pytest.raises(DatabaseUnavailableError):
+            async with postgres.transaction(org_id) as connection:
+                await connection.execute(insert, (org_id,))
+
+
+async def test_a_connection_that_is_no_more_is_an_unavailable_database(database: Database) -> None:
+    async with pool(database.service_dsn) as postgres:
+        with pytest.raises(DatabaseUnavailableError):
+            async with postgres.transaction(None):
+                raise psycopg.InterfaceError("the connection is closed")
+
+
 async def test_a_database_that_cannot_be_reached_is_unavailable_and_no_password_is_told() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 
+import psycopg
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +24,7 @@ class Store:
     refused: frozenset[int] = frozenset()
     is_away: bool = False
     hangs: bool = False
+    error: type[Exception] | None = None
     tries: int = 0
 
     async def write(self, rows: Sequence[int]) -> None:
@@ -31,6 +34,8 @@ class Store:
             await asyncio.Event().wait()
         if self.is_away:
             raise DatabaseUnavailableError
+        if self.error is not None:
+            raise self.error
         if self.refused.intersection(rows):
             raise ValueError("refused")
         self.batches.append(list(rows))
@@ -97,6 +102,30 @@ async def test_while_the_database_is_away_everything_is_kept_and_written_once_la
         await until(lambda: len(running.rows) == 0)
     assert store.rows == list(range(25))
     assert running.dropped == []
+
+
+@pytest.mark.parametrize(
+    "error", [psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedColumn, RuntimeError]
+)
+async def test_an_error_that_is_not_of_a_row_loses_none(error: type[Exception]) -> None:
+    store = Store(error=error)
+    async with log(store) as running:
+        for row in range(25):
+            running.rows.add(row)
+        await until(lambda: store.tries >= 2)
+        assert (len(running.rows), running.dropped) == (25, [])
+        store.error = None
+        await until(lambda: len(running.rows) == 0)
+    assert store.rows == list(range(25))
+    assert running.dropped == []
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.CheckViolation, psycopg.DataError, TypeError])
+async def test_a_row_that_would_be_refused_for_ever_is_given_up(error: type[Exception]) -> None:
+    async with log(Store(error=error)) as running:
+        running.rows.add(1)
+        await until(lambda: running.dropped == [1])
+    assert len(running.rows) == 0
 
 
 async def test_one_refused_row_does_not_take_its_neighbours() -> None:

@@ -46,7 +46,7 @@ async def test_a_service_with_everything_is_alive_and_ready(service: Service) ->
     assert ready.status_code == 200
     states = ready.json()["dependencies"]
     assert states["postgres"] == states["redis"] == {"ok": True, "state": "connected"}
-    assert states["provider:openai"]["ok"]
+    assert states["provider:openai"] == {"ok": True, "state": "configured"}
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
@@ -89,3 +89,19 @@ async def test_a_dependency_that_hangs_does_not_hang_the_answer(monkeypatch: pyt
     monkeypatch.setattr(endpoints, "_PATIENCE", 0.05)
     status, body = await get("/ready", [Dependency("postgres", hangs, True, "closed")])
     assert (status, body["dependencies"]["postgres"]["state"]) == (503, "TimeoutError")
+
+
+async def test_a_flood_of_questions_is_one_for_the_databases() -> None:
+    asked: list[None] = []
+
+    async def counts() -> str:
+        asked.append(None)
+        await asyncio.sleep(0)
+        return "connected"
+
+    async def ignore(message: Any) -> None:
+        return
+
+    ready = routes(Metrics(), [Dependency("postgres", counts, True, "")], "1.2.3")["/ready"]["GET"]
+    await asyncio.gather(*(ready({}, None, ignore) for _ in range(10)))  # type: ignore[arg-type]
+    assert len(asked) == 1

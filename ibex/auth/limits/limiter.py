@@ -14,6 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from ibex.auth.limits.local import LocalLimiter
 from ibex.auth.limits.verdict import RateLimit, Verdict
 from ibex.storage import Redis, organization_key
+from ibex.tasks import BackgroundTask
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +44,19 @@ class RateLimiter:
     Parameters
     ----------
     process_id: names this process among all that count in the same Redis.
+    timeout: seconds a check may take before it is judged locally.
     on_fallback: called once per organization and outage, when its first request is judged locally.
+    processes_at_start: how many there are at least, for as long as Redis has not told of more.
     """
 
     def __init__(
-        self, redis: Redis, *, process_id: str, timeout: float, on_fallback: Callable[[UUID], None]
+        self,
+        redis: Redis,
+        *,
+        process_id: str,
+        timeout: float,
+        on_fallback: Callable[[UUID], None],
+        processes_at_start: int = 1,
     ) -> None:
         self._redis = redis
         self._process_id = process_id
@@ -57,11 +66,11 @@ class RateLimiter:
         self._waiting: dict[UUID, list[_Waiting]] = {}
         self._checks: set[asyncio.Task[None]] = set()
         self._sha = ""
-        self._processes = 1
+        self._processes_at_start = self._processes = processes_at_start
         self._is_away = False
         self._was_late = False
         self._told: set[UUID] = set()
-        self._presence: asyncio.Task[None] | None = None
+        self._presence = BackgroundTask("limiter-presence", self._stay_present)
 
     @property
     def is_local(self) -> bool:
@@ -69,13 +78,10 @@ class RateLimiter:
         return self._is_away
 
     def start(self) -> None:
-        self._presence = asyncio.create_task(self._stay_present(), name="limiter-presence")
+        self._presence.start()
 
     async def stop(self) -> None:
-        if self._presence is not None:
-            self._presence.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._presence
+        await self._presence.stop()
         with suppress(RedisError, OSError, TimeoutError):
             await self._redis.zrem(_PRESENCE_KEY, self._process_id)
 
@@ -188,7 +194,7 @@ class RateLimiter:
                     )
                     is_prompt = time.monotonic() - asked_at <= self._timeout
                     await self._load_script()
-                self._processes = max(1, int(present))
+                self._processes = max(self._processes_at_start, int(present))
                 if is_prompt:
                     self._return()
             except (RedisError, OSError, TimeoutError) as error:

@@ -10,10 +10,10 @@ class ProviderRequest:
     """What is sent. `path` is below the provider's base URL, `body` is JSON with the provider's own model."""
 
     path: str
-    body: bytes
+    body: bytes = field(repr=False)
     model: str
     streams: bool
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class ProviderResponse(Protocol):

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -17,7 +17,7 @@ from ibex.proxy.providers.base import (
     ProviderResponse,
     UnreachableError,
 )
-from ibex.proxy.providers.breaker import CircuitBreaker
+from ibex.proxy.providers.breaker import Admitted, CircuitBreaker
 from ibex.proxy.providers.failures import AttemptFailedError, from_answer, to_error
 from ibex.proxy.providers.retry import RetryPolicy
 from ibex.settings import TimeoutSettings
@@ -35,7 +35,7 @@ class Upstream:
     timeouts: TimeoutSettings
     retries: RetryPolicy
     breaker: CircuitBreaker
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Answer:
 
     target: Target
     response: ProviderResponse
-    first: bytes
+    first: bytes = field(repr=False)
     is_stream: bool
 
 
@@ -108,10 +108,10 @@ class Caller:
         for target in targets:
             request = compose(target)
             retry = 0
-            while target.upstream.breaker.admit():
+            while (admitted := target.upstream.breaker.admit()) is not None:
                 attempts.attempt(target)
                 try:
-                    return await self._attempt(target, request, deadline)
+                    return await self._attempt(target, admitted, request, deadline)
                 except AttemptFailedError as failed:
                     failure = failed
                 attempts.failed(target, failure)
@@ -125,22 +125,24 @@ class Caller:
                 await asyncio.sleep(delay)
         raise no_answer
 
-    async def _attempt(self, target: Target, request: ProviderRequest, deadline: Deadline) -> Answer:
+    async def _attempt(
+        self, target: Target, admitted: Admitted, request: ProviderRequest, deadline: Deadline
+    ) -> Answer:
         upstream = target.upstream
         try:
             answer = await _first_bytes(target, request, deadline)
         except AttemptFailedError as failure:
-            self._observe(upstream.name, failure.kind)
+            self._observe(upstream.name, failure.outcome)
             if failure.blames_the_provider:
-                upstream.breaker.failed()
+                upstream.breaker.failed(admitted)
             else:
-                upstream.breaker.succeeded()
+                upstream.breaker.succeeded(admitted)
             raise
         except BaseException:
-            upstream.breaker.abandoned()
+            upstream.breaker.abandoned(admitted)
             raise
         self._observe(upstream.name, "ok")
-        upstream.breaker.succeeded()
+        upstream.breaker.succeeded(admitted)
         return answer
 
 
@@ -161,7 +163,7 @@ async def _first_bytes(target: Target, request: ProviderRequest, deadline: Deadl
             raise AttemptFailedError("invalid")
         if is_stream is not request.streams:
             # A client cannot read the one where it expects the other; asking again would cost as much again.
-            raise AttemptFailedError("invalid", response.status)
+            raise AttemptFailedError("mismatch")
     except UnreachableError:
         raise AttemptFailedError("unreachable") from None
     except BrokenAnswerError:
@@ -205,8 +207,8 @@ def _is_plausible(first: bytes, *, is_stream: bool) -> bool:
     return any(text.startswith(field) or field.startswith(text) for field in _SSE_FIELDS)
 
 
-async def read_json_body(answer: Answer, limit: int, deadline: Deadline) -> bytes:
-    """The whole of an answer that is not a stream. Raises `AttemptFailedError`."""
+async def read_json_body(answer: Answer, limit: int, deadline: Deadline) -> tuple[bytes, Mapping[str, Any]]:
+    """The whole of an answer that is not a stream, as it came and parsed. Raises `AttemptFailedError`."""
     chunks, size = [answer.first], len(answer.first)
     idle = answer.target.upstream.timeouts.idle
     try:
@@ -223,10 +225,10 @@ async def read_json_body(answer: Answer, limit: int, deadline: Deadline) -> byte
         raise AttemptFailedError("timeout") from None
     body = b"".join(chunks)
     try:
-        orjson.loads(body)
+        parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise AttemptFailedError("invalid") from None
-    return body
+    return body, parsed
 
 
 def _close(response: ProviderResponse | None) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import ceil, isfinite
@@ -12,15 +12,20 @@ import orjson
 
 from ibex.errors import ErrorCode, IbexError
 
-Kind = Literal["unreachable", "timeout", "invalid", "rate_limited", "refused_credentials", "error"]
+# A mismatch is JSON where a stream was asked for, or a stream where JSON was: some models know only one.
+Kind = Literal[
+    "unreachable", "timeout", "invalid", "mismatch", "rate_limited", "refused_credentials", "error"
+]
 
 _RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 # Another provider may have credit left, or the model.
 _OF_ONE_PROVIDER = _RETRYABLE_STATUSES | {402, 404}
 _LONGEST_MESSAGE = 2_000
-# What keys look like at the common providers: whatever comes near that is not shown.
+# What keys look like at the common providers, whole or with their middle starred out: a name as
+# `pk_customer_id` is none. A digit is looked for within bounds, so that a hostile message costs no more than
+# its length.
 _LOOKS_LIKE_A_KEY = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|key)[-_][A-Za-z0-9*_\-.]{6,}|Bearer\s+\S+", re.IGNORECASE
+    r"\b(?:sk|pk|rk|gsk|xai)[-_](?=[a-z_.\-]{0,64}[0-9*])[a-z0-9*_\-.]{16,}|Bearer\s+\S+", re.IGNORECASE
 )
 
 
@@ -31,7 +36,12 @@ class AttemptFailedError(Exception):
     kind: Kind
     status: int | None = None
     retry_after: float | None = None
-    error: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def outcome(self) -> str:
+        """What the attempt is counted as in metrics."""
+        return "invalid" if self.kind == "mismatch" else self.kind
 
     @property
     def is_retryable(self) -> bool:
@@ -68,7 +78,10 @@ def from_answer(
     elif not 400 <= status < 600:
         kind = "invalid"
     return AttemptFailedError(
-        kind, status, _retry_after(headers.get("Retry-After")), _error_object(body, secrets)
+        kind,
+        status,
+        retry_after=_retry_after(headers.get("Retry-After")),
+        error=_error_object(body, secrets),
     )
 
 
@@ -85,7 +98,7 @@ def to_error(failure: AttemptFailedError, provider: str) -> IbexError:
         )
     if failure.kind == "timeout":
         return IbexError(ErrorCode.PROVIDER_TIMEOUT, f"The provider `{provider}` did not answer in time.")
-    if failure.kind == "invalid":
+    if failure.kind in {"invalid", "mismatch"}:
         return IbexError(
             ErrorCode.PROVIDER_INVALID_RESPONSE,
             f"The provider `{provider}` gave an answer that is not of its interface.",

@@ -1,6 +1,7 @@
 """What a provider said of itself, without what it must not tell."""
 
 import string
+import time
 from typing import Any
 
 import orjson
@@ -34,9 +35,11 @@ def test_a_secret_is_not_cut_in_two_by_the_limit(secret: str, before: str) -> No
         "sk-proj-abcdefgh12345678",
         "sk-ant-api03-AbC_dEf-123",
         "sk-abc***********xyz",
-        "gsk_abcdefghijklmnop",
-        "xai-abcdefghijklmnop",
-        "pk_live_abcdefghijkl",
+        "gsk_abcdefghijklmno0",
+        "xai-abcdefghijklmno1",
+        "pk_live_abcdefghijk2",
+        "rk_test_51abcdefghijk",
+        "SK-ABCDEFGHIJKLMNOP9",
         "Bearer eyJhbGciOi.eyJzdWIi.sig",
     ],
 )
@@ -45,6 +48,41 @@ def test_what_looks_like_anybodys_key_does_not_stay(key: str) -> None:
         "Incorrect API key provided: [redacted] See the docs.",
         "Incorrect API key provided: [redacted]. See the docs.",
     }
+
+
+@given(
+    st.sampled_from(["sk-", "sk-proj-", "sk-ant-api03-", "gsk_", "xai-", "pk_live_", "rk_"]),
+    st.text(string.ascii_letters + string.digits, min_size=15, max_size=60),
+    st.integers(0, 60),
+    st.sampled_from(string.digits),
+)
+def test_a_key_of_any_form_does_not_stay(prefix: str, key: str, where: int, digit: str) -> None:
+    secret = prefix + key[:where] + digit + key[where:]
+    assert secret not in _without_secrets(f"Incorrect API key provided: {secret}, see the docs.", [])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "key_arguments",
+        "key-value-store-2024-edition",
+        "pk_customer_id",
+        "sk_learn",
+        "risk-assessment-2024-01-01",
+        "rk_a_long_name_without_numbers",
+    ],
+)
+def test_what_is_only_a_name_stays(words: str) -> None:
+    message = f"Unknown field `{words}` in the request."
+    assert _without_secrets(message, []) == message
+
+
+@pytest.mark.parametrize("part", ["sk-", "sk_a", "Bearer ", "Bearer\t", "sk-a*"])
+def test_a_hostile_message_costs_no_more_than_its_length(part: str) -> None:
+    message = part * (65_536 // len(part))
+    started = time.process_time()
+    _without_secrets(message, [])
+    assert time.process_time() - started < 1.0
 
 
 @given(st.integers(100, 999), st.binary(max_size=50) | st.builds(orjson.dumps, st.none() | st.text()))
@@ -77,6 +115,7 @@ def test_only_plain_values_of_known_names_are_told(error: dict[str, Any]) -> Non
         (AttemptFailedError("unreachable"), True, False, True),
         (AttemptFailedError("invalid"), True, False, True),
         (AttemptFailedError("timeout"), False, False, True),
+        (AttemptFailedError("mismatch"), False, False, False),
         (AttemptFailedError("rate_limited", 429), True, False, False),
         (AttemptFailedError("refused_credentials", 401), False, False, False),
         (AttemptFailedError("error", 400), False, True, False),
