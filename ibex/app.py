@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import ibex
@@ -50,9 +50,9 @@ _USER_AGENT = f"ibex/{ibex.__version__}"
 class Connections:
     """Where the data is, and the secret under which tokens are stored."""
 
-    postgres_dsn: str
-    redis_url: str
-    pepper: bytes
+    postgres_dsn: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    pepper: bytes = field(repr=False)
 
 
 def build(settings: Settings, connections: Connections, instruments: Instruments) -> Edge:

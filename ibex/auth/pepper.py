@@ -7,8 +7,6 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
-from psycopg.rows import tuple_row
-
 from ibex.auth import repository
 from ibex.storage import Postgres
 
@@ -49,10 +47,8 @@ async def installation_pepper(postgres: Postgres, data_dir: Path, configured: st
     """
     path = data_dir / _FILE
     # Whoever is first keeps its pepper before the database hears of it, so it is asked first here.
-    has_one = await postgres.fetch_one(
-        None, "SELECT FROM ibex.installation WHERE name = %s", (_FINGERPRINT,), row=tuple_row
-    )
-    if has_one is not None and configured is None and not path.exists():
+    has_one = await repository.has_installation_value(postgres, _FINGERPRINT)
+    if has_one and configured is None and not path.exists():
         raise PepperError(
             f"{path} is missing. This database's tokens were made with a token pepper that only that file or "
             "another replica has: put the file back from a backup, or set IBEX_TOKEN_PEPPER to what is in it."

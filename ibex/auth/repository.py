@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from ibex.storage import Connection, Postgres
@@ -56,6 +56,7 @@ class TokenRecord:
     permissions: int
     agent_id: UUID | None
     agent_slug: str | None
+    default_agent_slug: str | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -152,10 +153,19 @@ async def list_tokens(postgres: Postgres, org_id: UUID) -> list[TokenRecord]:
     return await postgres.fetch_all(
         org_id,
         """
-        SELECT t.id, t.name, t.permissions, t.agent_id, a.slug AS agent_slug,
-               t.created_at, t.expires_at, t.revoked_at
+        SELECT
+            t.id,
+            t.name,
+            t.permissions,
+            t.agent_id,
+            a.slug AS agent_slug,
+            d.slug AS default_agent_slug,
+            t.created_at,
+            t.expires_at,
+            t.revoked_at
         FROM ibex.tokens AS t
         LEFT JOIN ibex.agents AS a ON a.org_id = t.org_id AND a.id = t.agent_id
+        LEFT JOIN ibex.agents AS d ON d.org_id = t.org_id AND d.id = t.default_agent_id
         ORDER BY t.created_at, t.id
         """,
         row=class_row(TokenRecord),
@@ -201,3 +211,11 @@ async def installation_value(connection: Connection, name: str, value: str) -> s
     cursor = await connection.execute("SELECT value FROM ibex.installation WHERE name = %s", (name,))
     row = await cursor.fetchone()
     return str(row[0]) if row else value
+
+
+async def has_installation_value(postgres: Postgres, name: str) -> bool:
+    """Whether a value is kept under a name."""
+    rows = await postgres.fetch_all(
+        None, "SELECT name FROM ibex.installation WHERE name = %s", (name,), row=tuple_row
+    )
+    return bool(rows)

@@ -108,7 +108,7 @@ def list_tokens(context: click.Context, /, org: str, as_json: bool, **options: o
             str(record.id),
             record.name,
             _state(record),
-            record.agent_slug or "any",
+            record.agent_slug or _any_agent(record),
             _time(record.expires_at) or "never",
             "all" if record.permissions == ALL else ", ".join(permission_labels(record.permissions)),
         )
@@ -240,12 +240,17 @@ async def _on_database(settings: Settings, addresses: Addresses, org: str, work:
         await postgres.close()
 
 
+def _any_agent(record: TokenRecord) -> str:
+    return f"any (default: {record.default_agent_slug})" if record.default_agent_slug else "any"
+
+
 def _token_fields(record: TokenRecord) -> dict[str, object]:
     return {
         "id": str(record.id),
         "name": record.name,
         "state": _state(record),
         "agent": record.agent_slug,
+        "default_agent": record.default_agent_slug,
         "permissions": permission_labels(record.permissions),
         "created_at": _time(record.created_at),
         "expires_at": _time(record.expires_at),

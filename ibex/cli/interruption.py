@@ -14,6 +14,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._told = False
+        sys.unraisablehook = self._report
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             # Whoever ignores SIGHUP, as nohup does, wants IBEX to outlive the terminal.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
@@ -27,6 +28,11 @@ class Interruption:
     def disregard(self) -> None:
         """What is being stopped anyway is not to be interrupted."""
         self._told = True
+
+    def _report(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """What Python drops is reported, but not the request itself: `check` heeds that."""
+        if not isinstance(unraisable.exc_value, SystemExit):
+            sys.__unraisablehook__(unraisable)
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
         if not self._told:

@@ -106,7 +106,13 @@ def _upgrade(dsn: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "heads")
     except exc.DBAPIError as error:
-        raise MigrationError(f"The schema cannot be migrated: {_first_line(error.orig or error)}.") from error
+        reason = f"The schema cannot be migrated: {_first_line(error.orig or error)}."
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            reason += (
+                " IBEX_POSTGRES_MIGRATION_DSN must be the address of the role that owns the schema; "
+                "without it IBEX_POSTGRES_DSN is used."
+            )
+        raise MigrationError(reason) from error
     finally:
         engine.dispose()
 

@@ -162,7 +162,7 @@ def test_no_password_is_told_when_the_address_is_wrong(dsn: str) -> None:
 def _as_superuser(servers: Servers, dsn: str, statement: str) -> None:
     with psycopg.connect(servers.postgres.superuser_dsn, autocommit=True) as connection:
         database = sql.Identifier(str(conninfo_to_dict(dsn)["dbname"]))
-        connection.execute(sql.SQL(statement).format(database=database))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement).format(database=database))
 
 
 def _assert_untouched(dsn: str) -> None:
