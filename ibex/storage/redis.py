@@ -3,6 +3,7 @@
 from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as SingleRedis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
@@ -49,7 +50,7 @@ def connect(url: str, *, timeout: float, connections: int = 64) -> Redis:
     ----------
     url: `redis://`, `rediss://` or `unix://`; with `+cluster` after the scheme, a cluster.
     timeout: seconds to connect, and for each command; a caller on the request path cannot wait longer.
-    connections: most connections this process holds.
+    connections: most connections this process holds; who finds none free waits `timeout` for one.
     """
     parts = urlsplit(url)
     if parts.scheme.endswith(CLUSTER_SUFFIX):
@@ -65,14 +66,16 @@ def connect_single(url: str, *, timeout: float, connections: int = 8) -> SingleR
     """A client of one server, for what a cluster does not need: pub/sub reaches all of its nodes from any."""
     parts = urlsplit(url)
     plain = urlunsplit(parts._replace(scheme=parts.scheme.removesuffix(CLUSTER_SUFFIX)))
-    single: SingleRedis = SingleRedis.from_url(
+    pool = BlockingConnectionPool.from_url(
         plain,
+        max_connections=connections,
+        timeout=timeout,
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
-        max_connections=connections,
         retry=Retry(NoBackoff(), 0),
         client_name="ibex",
     )
+    single: SingleRedis = SingleRedis.from_pool(pool)
     return single
 
 
