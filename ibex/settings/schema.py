@@ -34,7 +34,7 @@ class TimeoutSettings(Section):
     """Seconds a provider may take: to accept a connection, to begin its answer, between two chunks of it."""
 
     connect: Seconds = 5.0
-    first_byte: Seconds = 120.0
+    first_byte: Seconds = 300.0
     idle: Seconds = 60.0
 
 

@@ -104,7 +104,7 @@ def test_a_data_directory_that_may_not_be_written(home: Path, tmp_path: Path) ->
         _, status = os.waitpid(pid, 0)
         said = (home / "stderr").read_text()
         assert os.waitstatus_to_exitcode(status) == 1
-        assert f"Cannot use the data directory {closed}/data: Permission denied" in said
+        assert f"The data directory {closed}/data cannot be created: Permission denied" in said
         assert "--data-dir" in said
         assert "Traceback" not in said
     finally:
