@@ -32,13 +32,14 @@ class Admission:
         a VALIDATION_ERROR.
         """
         headers.refuse_repeated()
+        token = ""
         try:
             token = headers.bearer_token()
-            progress.token_id = token_id(token)
             principal = await self._validator.authenticate(token, headers.agent())
-            progress.principal = principal
+            progress.principal, progress.token_id = principal, principal.token_id
             principal.require(permissions)
         except IbexError:
+            progress.token_id = token_id(token)
             self._instruments.auth_refusals.add()
             raise
         return principal

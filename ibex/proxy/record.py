@@ -48,14 +48,15 @@ class Recorder:
             session_id = call.session_id if call is not None else None
             self._settle(progress.reservation, session_id, progress, reply)
         self._measure(request.operation, progress, summary, reply, clock, status)
-        self._access_log.add(_line(request, call, progress, summary, reply, clock, status))
+        if self._access_log.is_enabled:
+            self._access_log.add(_line(request, call, progress, summary, reply, clock, status))
         self._tracing.record(
             request.operation,
             clock,
             request.trace,
             {
                 "http.response.status_code": status,
-                "ibex.request_id": str(request.id),
+                "ibex.request_id": reply.request_id,
                 "ibex.outcome": progress.outcome,
             },
         )

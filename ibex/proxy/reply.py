@@ -28,11 +28,11 @@ class Reply:
     ) -> None:
         self._send = send
         self._clock = clock
-        self._request_id = str(request.id)
+        self.request_id = str(request.id)
         self._docs_base_url = docs_base_url
         self._dialect = dialect
         self._headers: list[tuple[bytes, bytes]] = [
-            (b"x-request-id", self._request_id.encode()),
+            (b"x-request-id", self.request_id.encode()),
             (b"x-trace-id", request.trace.trace_id.encode()),
         ]
         self.status = 0
@@ -89,4 +89,4 @@ class Reply:
         await self.json(error.status, body)
 
     def _envelope(self, error: IbexError) -> dict[str, Any]:
-        return envelope(error, self._dialect, request_id=self._request_id, docs_base_url=self._docs_base_url)
+        return envelope(error, self._dialect, request_id=self.request_id, docs_base_url=self._docs_base_url)

@@ -62,13 +62,13 @@ class AccessLog:
     _BLOCK = 32 << 10
 
     def __init__(self, *, enabled: bool) -> None:
-        self._enabled = enabled
+        self.is_enabled = enabled
         self._pid = os.getpid()
         self._lines: list[bytes] = []
         self._size = 0
 
     def add(self, fields: Mapping[str, Any]) -> None:
-        if not self._enabled:
+        if not self.is_enabled:
             return
         line = orjson.dumps(
             {"logger": "ibex.access", "pid": self._pid, **fields}, option=orjson.OPT_APPEND_NEWLINE
