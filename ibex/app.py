@@ -9,13 +9,24 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import ibex
-from ibex.auth import AuditEvent, AuditTrail, ChangeFeed, RateLimiter, RateLimits, TokenValidator
-from ibex.http import Edge
+from ibex.auth import (
+    Access,
+    Administration,
+    AuditEvent,
+    AuditTrail,
+    ChangeFeed,
+    Principal,
+    RateLimiter,
+    RateLimits,
+    RefusalAudit,
+    TokenValidator,
+)
+from ibex.auth import endpoints as auth_endpoints
+from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
 from ibex.proxy import (
     Admission,
     Bounds,
     Caller,
-    Deadlines,
     IdempotencyKeys,
     ModelList,
     Pipeline,
@@ -27,6 +38,7 @@ from ibex.proxy import (
     end_idle_sessions,
 )
 from ibex.proxy import endpoints as proxy_endpoints
+from ibex.rest import RestApplication
 from ibex.settings import Settings
 from ibex.storage import DatabaseUnavailableError, Postgres, Redis, connect, connect_single
 from ibex.tasks import BackgroundTask, repeat, run_in_thread
@@ -69,13 +81,15 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         capacity=settings.turn_buffer,
         dropped=lambda n: instruments.rows_dropped.add("turn", amount=n),
     )
-    feed = ChangeFeed(listener, lambda change: validator.forget(change))
+    feed = ChangeFeed(listener, looking_up, lambda change: validator.forget(change))
+    refusals = RefusalAudit(audit)
     validator = TokenValidator(
         looking_up,
         connections.pepper,
         cache_seconds=settings.token_cache_seconds,
         timeout=settings.auth_timeout_seconds,
         feed_is_live=lambda: feed.is_live,
+        refused=refusals.add,
     )
     limiter = RateLimiter(
         redis,
@@ -97,12 +111,15 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
     )
     deadlines = Deadlines()
     limits = settings.limits
+    rate_limits = RateLimits(limits.token_rpm, limits.agent_rpm, limits.organization_rpm)
     admission = Admission(
         validator,
         limiter,
-        RateLimits(limits.token_rpm, limits.agent_rpm, limits.organization_rpm),
+        rate_limits,
         instruments,
+        refusals.add,
     )
+    client_address = ClientAddress(parse_networks(settings.trusted_proxies))
     pipeline = Pipeline(
         admission=admission,
         idempotency=idempotency,
@@ -114,6 +131,27 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         bounds=Bounds(
             settings.body_limit_bytes, settings.body_timeout_seconds, settings.response_limit_bytes
         ),
+        client_address=client_address,
+        docs_base_url=settings.url,
+    )
+
+    async def limit(principal: Principal) -> Mapping[str, str]:
+        verdict = await limiter.check(principal.org_id, rate_limits.of(principal))
+        if not verdict.admitted:
+            raise verdict.refusal()
+        return verdict.headers()
+
+    administration = Administration.over(looking_up, listener, connections.pepper)
+    access = Access(validator, limit, refusals.add)
+    rest = RestApplication(
+        auth_endpoints.routers(administration, access),
+        version=ibex.__version__,
+        body_bytes=settings.body_limit_bytes,
+        body_seconds=settings.body_timeout_seconds,
+        client_address=client_address,
+        deadlines=deadlines,
+        instruments=instruments,
+        access_log=access_log,
         docs_base_url=settings.url,
     )
 
@@ -160,6 +198,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
                 ModelList(router, upstreams),
                 admission,
                 recorder,
+                client_address=client_address,
                 message_limit=settings.message_limit,
                 docs_base_url=settings.url,
             ),
@@ -167,6 +206,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
                 instruments.metrics, _dependencies(writing, redis, settings), ibex.__version__
             ),
         },
+        rest,
         docs_base_url=settings.url,
         refused=lambda status: instruments.count_request("other", status),
         startup=startup,

@@ -37,6 +37,10 @@ class ErrorCode(StrEnum):
     INSUFFICIENT_PERMISSIONS = "INSUFFICIENT_PERMISSIONS"
     AGENT_NOT_AUTHORIZED = "AGENT_NOT_AUTHORIZED"
     AGENT_SUSPENDED = "AGENT_SUSPENDED"
+    USER_SUSPENDED = "USER_SUSPENDED"
+    NETWORK_NOT_ALLOWED = "NETWORK_NOT_ALLOWED"
+    CALLER_KEY_NOT_ALLOWED = "CALLER_KEY_NOT_ALLOWED"
+    ACCESS_DENIED = "ACCESS_DENIED"
     ORGANIZATION_SUSPENDED = "ORGANIZATION_SUSPENDED"
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
@@ -54,6 +58,7 @@ class ErrorCode(StrEnum):
     PROVIDER_RATE_LIMITED = "PROVIDER_RATE_LIMITED"
     PROVIDER_TIMEOUT = "PROVIDER_TIMEOUT"
     AUTH_UNAVAILABLE = "AUTH_UNAVAILABLE"
+    SERVICE_DEGRADED = "SERVICE_DEGRADED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -126,10 +131,34 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         "The agent is paused.",
         "An administrator resumes it with `ibex agent resume`.",
     ),
+    ErrorCode.USER_SUSPENDED: Explanation(
+        403,
+        "permission_error",
+        "The token belongs to a user who is suspended or was removed.",
+        "An administrator resumes the user, or creates a token that is bound to nobody.",
+    ),
+    ErrorCode.NETWORK_NOT_ALLOWED: Explanation(
+        403,
+        "permission_error",
+        "The token may be used from certain networks only, and the request comes from another.",
+        "Call from an allowed network. Behind a load balancer, `trusted_proxies` must name it.",
+    ),
+    ErrorCode.CALLER_KEY_NOT_ALLOWED: Explanation(
+        403,
+        "permission_error",
+        "The request brings a provider key of its own, which the organization does not allow.",
+        "Leave `X-IBEX-Provider-Key` out, or have an administrator allow keys of callers.",
+    ),
+    ErrorCode.ACCESS_DENIED: Explanation(
+        403,
+        "permission_error",
+        "What was named is not there, or belongs to another organization; which of the two, is not told.",
+        "Check the id, and that the token is of the right organization.",
+    ),
     ErrorCode.ORGANIZATION_SUSPENDED: Explanation(
         403,
         "permission_error",
-        "The organization is suspended.",
+        "The organization is suspended, or about to be deleted.",
         "Contact whoever operates this installation.",
     ),
     ErrorCode.NOT_FOUND: Explanation(
@@ -168,7 +197,7 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
     ErrorCode.RATE_LIMITED: Explanation(
         429,
         "rate_limit_error",
-        "A limit of requests per minute was reached.",
+        "A limit was reached: of requests or tokens per minute, or of requests at a time.",
         "Wait for `Retry-After` seconds; `detail` names the limit. An administrator may raise it.",
     ),
     ErrorCode.IDEMPOTENCY_KEY_REUSE: Explanation(
@@ -223,6 +252,12 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         503,
         "api_error",
         "The token cannot be checked because the database does not answer; nothing is let through unchecked.",
+        "Try again shortly; an operator looks at `/ready`.",
+    ),
+    ErrorCode.SERVICE_DEGRADED: Explanation(
+        503,
+        "api_error",
+        "Something that this call needs does not answer at the moment. Nothing was changed.",
         "Try again shortly; an operator looks at `/ready`.",
     ),
     ErrorCode.INTERNAL_ERROR: Explanation(

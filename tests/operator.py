@@ -1,10 +1,19 @@
 """Creates what a test needs, through the same code as the command line."""
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
-from ibex.auth import CHAT, Administration, Permission
+from ibex.auth import (
+    CHAT,
+    NO_RIGHT,
+    Actor,
+    Administration,
+    Grant,
+    IssuedToken,
+    Permission,
+    TokenRequest,
+)
 from ibex.storage import Postgres, connect_single
 
 PEPPER = b"a pepper for tests, thirty-two bytes"
@@ -16,7 +25,7 @@ class Operator:
     def __init__(self, postgres_dsn: str, redis_url: str) -> None:
         self.postgres = Postgres(postgres_dsn, connections=2)
         self.redis = connect_single(redis_url, timeout=5.0)
-        self.administration = Administration(self.postgres, self.redis, PEPPER, actor="test")
+        self.administration = Administration.over(self.postgres, self.redis, PEPPER)
 
     async def __aenter__(self) -> Self:
         await self.postgres.open()
@@ -30,12 +39,31 @@ class Operator:
 
     async def organization(self, slug: str = "acme") -> UUID:
         """A new organization with one agent, `helper`."""
-        organization = await self.administration.create_organization(slug, slug.title())
-        await self.administration.create_agent(organization.id, "Helper", "helper")
+        organization = await self.administration.organizations.create("test", slug.title(), slug)
+        await self.administration.agents.create(self.actor(organization.id), "Helper", "helper")
         return organization.id
+
+    def actor(self, org_id: UUID) -> Actor:
+        """Somebody on the machine, who may do everything in an organization."""
+        return Actor.local(org_id, "test")
 
     async def token(
         self, org_id: UUID, permissions: Permission = CHAT, agent: str | None = "helper", name: str = "test"
     ) -> str:
         """The text of a new token, bound to an agent unless that is None."""
-        return str(await self.administration.create_token(org_id, name, permissions, agent=agent))
+        return (await self.issue(org_id, permissions, agent, name)).text
+
+    async def issue(
+        self,
+        org_id: UUID,
+        permissions: Permission = CHAT,
+        agent: str | None = "helper",
+        name: str = "test",
+        **fields: Any,
+    ) -> IssuedToken:
+        """A new token, with what is known of it; `fields` are those of `TokenRequest`."""
+        bound = (await self.administration.agents.find_by_slug(org_id, agent)).id if agent else None
+        request = TokenRequest(
+            name, Grant(permissions, fields.pop("platform", NO_RIGHT)), agent_id=bound, **fields
+        )
+        return await self.administration.tokens.create(self.actor(org_id), request)

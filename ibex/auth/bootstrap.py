@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import UUID
 
-from ibex.auth import tokens
+from ibex.auth.actor import Actor
 from ibex.auth.administration import Administration
-from ibex.auth.permissions import ALL
+from ibex.auth.permissions import EVERYTHING
+from ibex.auth.tokens import secret
+from ibex.auth.tokens.service import TokenRequest
 from ibex.ids import uuid7
 
 DEFAULT = "default"
@@ -60,21 +62,25 @@ async def bootstrap(administration: Administration, data_dir: Path, base_url: st
     when the organization has tokens, but none of them is known here.
     """
     path = data_dir / CREDENTIALS
+    organizations, agents, tokens = (
+        administration.organizations,
+        administration.agents,
+        administration.tokens,
+    )
     async with administration.alone():
-        organization = await administration.find_organization(DEFAULT)
-        if organization is None:
-            organization = await administration.create_organization(DEFAULT, "Default")
-        agents = {agent.slug: agent for agent in await administration.list_agents(organization.id)}
-        agent = agents.get(DEFAULT)
-        if agent is None and not agents:
-            agent = await administration.create_agent(organization.id, "Default", DEFAULT)
-        if agent is not None and not await administration.list_tokens(organization.id):
-            token = tokens.generate(uuid7())
-            Credentials(base_url, str(token), str(organization.id), str(agent.id)).write(path)
-            await administration.create_token(
-                organization.id, "Administrator", ALL, default_agent=DEFAULT, token=token
-            )
-        return _at_this_address(path, base_url, organization.id)
+        org_id = await organizations.find_by_slug(DEFAULT)
+        if org_id is None:
+            org_id = (await organizations.create("system", "Default", DEFAULT)).id
+        actor = Actor.local(org_id, "system")
+        first = next(iter(await agents.page(org_id, None, 1)), None)
+        if first is None:
+            first = await agents.create(actor, "Default", DEFAULT)
+        if first.slug == DEFAULT and not await tokens.page(org_id, None, 1):
+            token = secret.generate(uuid7())
+            Credentials(base_url, tokens.text_of(token), str(org_id), str(first.id)).write(path)
+            request = TokenRequest("Administrator", EVERYTHING, default_agent_id=first.id)
+            await tokens.create(actor, request, token)
+        return _at_this_address(path, base_url, org_id)
 
 
 def _at_this_address(path: Path, base_url: str, org_id: UUID) -> Credentials | None:

@@ -7,7 +7,7 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
-from ibex.auth import repository
+from ibex.auth.installation import repository
 from ibex.storage import Postgres
 
 _FILE = Path("secrets") / "token-pepper"

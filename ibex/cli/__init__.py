@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 import ibex
-from ibex.cli.administer import agent, token
+from ibex.cli.agent import agent
 from ibex.cli.doctor import doctor
 from ibex.cli.serve import migrate, serve
+from ibex.cli.token import token
 from ibex.cli.worker import worker
 
 

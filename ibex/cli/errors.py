@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import click
 import psycopg
 
-from ibex.auth import NotAnnouncedError, PepperError
+from ibex.auth import PepperError
 from ibex.embedded import EmbeddedError
 from ibex.errors import IbexError
 from ibex.serving.listening import AddressError
@@ -26,7 +26,6 @@ def explained() -> Iterator[None]:
     except (
         EmbeddedError,
         MigrationError,
-        NotAnnouncedError,
         PepperError,
         PreparationError,
         StartError,

@@ -1,7 +1,6 @@
 """The HTTP edge: from a request in a provider's dialect to an answer, and the record of both."""
 
 from ibex.proxy.admission import Admission
-from ibex.proxy.deadline import Deadlines
 from ibex.proxy.idempotency import IdempotencyKeys
 from ibex.proxy.idleness import end_idle_sessions
 from ibex.proxy.model_list import ModelList
@@ -16,7 +15,6 @@ __all__ = [
     "Admission",
     "Bounds",
     "Caller",
-    "Deadlines",
     "IdempotencyKeys",
     "ModelList",
     "Pipeline",

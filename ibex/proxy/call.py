@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
-from ibex.auth import Permission, Principal
+from ibex.auth import AgentPrincipal, Permission
 from ibex.errors import ErrorCode
 from ibex.proxy.capture import Capture, Summary
 from ibex.proxy.idempotency import Reservation
@@ -36,7 +36,7 @@ class Call:
 
     operation: Operation
     request_id: UUID
-    principal: Principal
+    principal: AgentPrincipal
     payload: Payload = field(repr=False)
     body: bytes = field(repr=False)
     session_id: str | None
@@ -48,7 +48,7 @@ class Progress:
     """How far a call got, for the record: it must be kept whatever ends the call, and wherever."""
 
     token_id: UUID | None = None
-    principal: Principal | None = None
+    principal: AgentPrincipal | None = None
     reservation: Reservation | None = None
     is_replay: bool = False
     target: Target | None = None

@@ -3,8 +3,7 @@
 import asyncio
 from types import TracebackType
 
-from ibex.http import DISCONNECT, Receive, Scope
-from ibex.proxy.request import ClientGoneError
+from ibex.http import DISCONNECT, ClientGoneError, Receive, Scope
 
 
 class ClientWatch:

@@ -7,7 +7,7 @@ import orjson
 
 from ibex.auth import CHAT, NO_PERMISSION, Permission
 from ibex.errors import IbexError
-from ibex.http import Endpoint, Receive, Routes, Scope, Send
+from ibex.http import ClientAddress, Endpoint, Receive, Routes, Scope, Send
 from ibex.proxy.admission import Admission
 from ibex.proxy.call import Operation, Progress
 from ibex.proxy.model_list import ModelList
@@ -25,6 +25,7 @@ def routes(
     admission: Admission,
     recorder: Recorder,
     *,
+    client_address: ClientAddress,
     message_limit: int,
     docs_base_url: str,
 ) -> Routes:
@@ -36,20 +37,26 @@ def routes(
     return {
         "/v1/chat/completions": {"POST": partial(pipeline.run, chat)},
         "/v1/embeddings": {"POST": partial(pipeline.run, embeddings)},
-        "/v1/models": {"GET": list_models(models, admission, recorder, docs_base_url)},
+        "/v1/models": {"GET": list_models(models, admission, recorder, client_address, docs_base_url)},
     }
 
 
-def list_models(models: ModelList, admission: Admission, recorder: Recorder, docs_base_url: str) -> Endpoint:
+def list_models(
+    models: ModelList,
+    admission: Admission,
+    recorder: Recorder,
+    client_address: ClientAddress,
+    docs_base_url: str,
+) -> Endpoint:
     """`GET /v1/models`, for any valid token."""
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         clock, progress = StepClock(), Progress()
-        request = Request.of("models", scope)
+        request = Request.of("models", scope, client_address)
         reply = Reply(send, clock, request, docs_base_url=docs_base_url)
         try:
             clock.enter(Step.AUTH)
-            principal = await admission.authenticate(request.headers, NO_PERMISSION, progress)
+            principal = await admission.authenticate(request, NO_PERMISSION, progress)
             clock.enter(Step.LIMITS)
             await admission.limit(principal, reply)
             clock.enter(Step.PROVIDER)

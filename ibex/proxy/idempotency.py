@@ -16,7 +16,7 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from ibex.auth import Principal
+from ibex.auth import AgentPrincipal
 from ibex.errors import ErrorCode, IbexError
 from ibex.storage import Redis, organization_key
 
@@ -85,7 +85,7 @@ class IdempotencyKeys:
         self._undoing: set[asyncio.Task[None]] = set()
 
     async def reserve(
-        self, principal: Principal, key: str, fingerprint: str, owner: UUID
+        self, principal: AgentPrincipal, key: str, fingerprint: str, owner: UUID
     ) -> Reservation | StoredAnswer:
         """The right of the request `owner` to answer, or the answer that was given before.
 

@@ -5,13 +5,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ibex.auth import Principal
+from ibex.auth import AgentPrincipal
 from ibex.errors import ErrorCode, IbexError
-from ibex.http import Receive, Scope, Send
+from ibex.http import ClientAddress, ClientGoneError, Deadline, Deadlines, Receive, Scope, Send, read_body
 from ibex.proxy.admission import Admission
 from ibex.proxy.call import Call, Operation, Progress
 from ibex.proxy.client import ClientWatch
-from ibex.proxy.deadline import Deadline, Deadlines
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer, fingerprint
 from ibex.proxy.providers.base import ProviderRequest
 from ibex.proxy.providers.calling import Answer, Caller, NoAnswerError, Target, read_json_body
@@ -19,7 +18,7 @@ from ibex.proxy.providers.failures import AttemptFailedError, to_error
 from ibex.proxy.record import Recorder
 from ibex.proxy.relay import relay
 from ibex.proxy.reply import Reply
-from ibex.proxy.request import ClientGoneError, Request, read_body
+from ibex.proxy.request import Request
 from ibex.proxy.routing import Router
 from ibex.telemetry import Instruments, Step, StepClock
 
@@ -49,6 +48,7 @@ class Pipeline:
         deadlines: Deadlines,
         instruments: Instruments,
         bounds: Bounds,
+        client_address: ClientAddress,
         docs_base_url: str,
     ) -> None:
         self._admission = admission
@@ -59,12 +59,13 @@ class Pipeline:
         self._deadlines = deadlines
         self._instruments = instruments
         self._bounds = bounds
+        self._client_address = client_address
         self._docs_base_url = docs_base_url
 
     async def run(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and record it."""
         clock = StepClock()
-        request = Request.of(operation.name, scope)
+        request = Request.of(operation.name, scope, self._client_address)
         headers = request.headers
         reply = Reply(send, clock, request, docs_base_url=self._docs_base_url)
         call: Call | None = None
@@ -84,7 +85,7 @@ class Pipeline:
             payload = operation.parse(body)
             with ClientWatch(scope, receive):
                 clock.enter(Step.AUTH)
-                principal = await self._admission.authenticate(headers, operation.permissions, progress)
+                principal = await self._admission.authenticate(request, operation.permissions, progress)
                 clock.enter(Step.LIMITS)
                 await self._admission.limit(principal, reply)
                 clock.enter(Step.IDEMPOTENCY)
@@ -131,7 +132,7 @@ class Pipeline:
             self._recorder.record(request, call, progress, reply, clock)
 
     async def _reserve(
-        self, principal: Principal, request: Request, body: bytes, reply: Reply
+        self, principal: AgentPrincipal, request: Request, body: bytes, reply: Reply
     ) -> Reservation | StoredAnswer | None:
         headers = request.headers
         key = headers.idempotency_key()

@@ -1,8 +1,8 @@
 """Forwards a stream as it arrives."""
 
 from ibex.errors import ErrorCode, IbexError
+from ibex.http import Deadline
 from ibex.proxy.capture import Capture
-from ibex.proxy.deadline import Deadline
 from ibex.proxy.providers.base import BrokenAnswerError
 from ibex.proxy.providers.calling import Answer
 from ibex.proxy.reply import Reply

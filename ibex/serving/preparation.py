@@ -204,7 +204,7 @@ async def _bootstrap(
         configured = settings.token_pepper.get_secret_value() if settings.token_pepper else None
         pepper = await installation_pepper(postgres, settings.data_dir, configured)
         await verify_pepper(postgres, pepper)
-        administration = Administration(postgres, changes, pepper, actor="system")
+        administration = Administration.over(postgres, changes, pepper)
         credentials = await bootstrap(administration, settings.data_dir, f"{settings.url}/v1")
         try:
             await changes.ping()

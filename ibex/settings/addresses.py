@@ -1,5 +1,6 @@
 """Addresses of what IBEX talks to. A wrong one is never quoted, because it may hold a password."""
 
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 import psycopg
@@ -49,3 +50,11 @@ def _has_port_or_none(url: str) -> bool:
         return urlsplit(url).port != 0
     except ValueError:
         return False
+
+
+def network(value: str) -> str:
+    """A network in CIDR notation, or a lone address."""
+    try:
+        return str(ip_network(value))
+    except ValueError as error:
+        raise ValueError(f"must be a network such as 10.0.0.0/8: {error}") from None

@@ -15,12 +15,13 @@ from pydantic import (
     model_validator,
 )
 
-from ibex.settings.addresses import http_url, postgres_dsn, redis_url
+from ibex.settings.addresses import http_url, network, postgres_dsn, redis_url
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
+CidrNetwork = Annotated[str, AfterValidator(network)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 PostgresDsn = Annotated[SecretStr, AfterValidator(postgres_dsn)]
 RedisUrl = Annotated[SecretStr, AfterValidator(redis_url)]
@@ -93,6 +94,7 @@ class Settings(Section):
     data_dir: Path = Path(".ibex")
     host: str = "127.0.0.1"
     port: Port = 8080
+    trusted_proxies: tuple[CidrNetwork, ...] = ()
     public_url: HttpUrl | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     jobs: Annotated[int, Field(ge=0, le=64)] = 1

@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from ibex.telemetry.metrics import Metrics
 from ibex.telemetry.steps import Step
 
-OPERATIONS = ("chat_completions", "embeddings", "models", "other")
+OPERATIONS = ("chat_completions", "embeddings", "models", "management", "other")
 STATUSES = tuple(
     str(status)
     for status in (
         200,
+        201,
+        202,
+        204,
+        207,
         400,
         401,
         403,

@@ -48,10 +48,10 @@ class Checked:
     clock: Clock
     feed: list[bool] = field(default_factory=lambda: [True])
 
-    async def code(self, token: str, agent: str | None = None) -> str:
+    async def code(self, token: str, agent: str | None = None, address: str | None = None) -> str:
         """The agent's slug, or the code of the refusal."""
         try:
-            return (await self.validator.authenticate(token, agent)).agent_slug
+            return (await self.validator.authenticate_agent(token, agent, address)).agent_slug
         except IbexError as error:
             return str(error.code)
 

@@ -6,6 +6,7 @@ import pytest
 from multidict import CIMultiDict
 
 from ibex.auth import CHAT, Principal
+from ibex.http import RequestHeaders
 from ibex.ids import uuid7
 from ibex.proxy.call import Call, Operation
 from ibex.proxy.idempotency import StoredAnswer
@@ -16,7 +17,7 @@ from ibex.proxy.providers.calling import Answer, Target, Upstream
 from ibex.proxy.providers.failures import AttemptFailedError
 from ibex.proxy.providers.mock import MockProvider
 from ibex.proxy.providers.retry import RetryPolicy
-from ibex.proxy.request import Request, RequestHeaders
+from ibex.proxy.request import Request
 from ibex.settings import TimeoutSettings
 
 SECRET = "hush"

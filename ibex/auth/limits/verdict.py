@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from ibex.auth.principal import Principal
+from ibex.auth.principal import AgentPrincipal, Principal
 from ibex.errors import ErrorCode, IbexError
 
 Scope = Literal["token", "agent", "organization"]
@@ -32,16 +32,18 @@ class RateLimits:
         self._token_rpm = token_rpm
         self._agent_rpm = agent_rpm
         self._organization_rpm = organization_rpm
-        self._known: dict[tuple[UUID, UUID], tuple[RateLimit, ...]] = {}
+        self._known: dict[tuple[UUID, UUID | None], tuple[RateLimit, ...]] = {}
 
     def of(self, principal: Principal) -> tuple[RateLimit, ...]:
         """The limits a caller is under, narrowest first."""
-        caller = (principal.token_id, principal.agent_id)
+        agent_id = principal.agent_id if isinstance(principal, AgentPrincipal) else None
+        caller = (principal.token_id, agent_id)
         limits = self._known.get(caller)
         if limits is None:
+            of_agent = (RateLimit("agent", agent_id, self._agent_rpm),) if agent_id else ()
             limits = (
                 RateLimit("token", principal.token_id, self._token_rpm),
-                RateLimit("agent", principal.agent_id, self._agent_rpm),
+                *of_agent,
                 RateLimit("organization", principal.org_id, self._organization_rpm),
             )
             if len(self._known) >= _REMEMBERED:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 from ibex.errors import ErrorCode, IbexError
-from ibex.proxy.deadline import Deadline
+from ibex.http import Deadline
 from ibex.proxy.providers.base import (
     BrokenAnswerError,
     Provider,

@@ -1,47 +1,33 @@
 """The outermost layer: finds the endpoint for a path and method, and answers when there is none."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import orjson
 
 from ibex.errors import EXPLANATIONS, Dialect, ErrorCode, IbexError, envelope
+from ibex.http.asgi import Endpoint, Receive, Routes, Scope, Send, respond
 from ibex.ids import uuid7
 
 logger = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
-# The scope's extension by which our server tells an application that the client has gone.
-DISCONNECT = "ibex.disconnect"
-Routes = Mapping[str, Mapping[str, Endpoint]]
 
+class Mounted(Protocol):
+    """An application that answers for paths of its own."""
 
-class Disconnect:
-    """Tells, without being asked again and again, whether the client of a connection has gone."""
+    def serves(self, path: str) -> bool: ...
 
-    __slots__ = ("callback", "is_gone")
-
-    def __init__(self) -> None:
-        self.callback: Callable[[], None] | None = None
-        self.is_gone = False
-
-    def happened(self) -> None:
-        self.is_gone = True
-        if self.callback is not None:
-            self.callback()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 class Edge:
-    """An ASGI application over a table of exact paths.
+    """An ASGI application over a table of exact paths, with another one for the paths beside them.
 
     Parameters
     ----------
     routes: path → method → endpoint.
+    mounted: asked for every path that is not in the table.
     refused: told the status of every request that no endpoint has answered.
     startup, shutdown: run by the server before the first and after the last request.
     """
@@ -49,6 +35,7 @@ class Edge:
     def __init__(
         self,
         routes: Routes,
+        mounted: Mounted,
         *,
         docs_base_url: str,
         refused: Callable[[int], None],
@@ -56,6 +43,7 @@ class Edge:
         shutdown: Callable[[], Awaitable[None]],
     ) -> None:
         self._routes = {path: _with_head(methods) for path, methods in {**routes, **error_pages()}.items()}
+        self._mounted = mounted
         self._docs_base_url = docs_base_url
         self._refused = refused
         self._startup = startup
@@ -68,6 +56,9 @@ class Edge:
         path = scope["path"]
         methods = self._routes.get(path)
         if methods is None:
+            if self._mounted.serves(path):
+                await self._mounted(scope, receive, send)
+                return
             await self._refuse(scope, send, IbexError(ErrorCode.NOT_FOUND, self._nothing_at(path)))
             return
         endpoint = methods.get(scope["method"])
@@ -92,10 +83,10 @@ class Edge:
             )
 
     def _nothing_at(self, path: str) -> str:
-        if f"/v1{path}" in self._routes:
+        if f"/v1{path}" in self._routes or self._mounted.serves(f"/v1{path}"):
             return f"There is nothing at {path[:200]}. The base URL ends in /v1: try /v1{path[:200]}."
         served = ", ".join(route for route in self._routes if route.startswith("/v1/"))
-        return f"There is nothing at {path[:200]}. There are: {served}."
+        return f"There is nothing at {path[:200]}. There are: {served}, and what /openapi.json lists."
 
     async def _refuse(self, scope: Scope, send: Send, error: IbexError) -> None:
         self._refused(error.status)
@@ -117,27 +108,6 @@ class Edge:
         await receive()
         await self._shutdown()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-async def respond(
-    send: Send,
-    status: int,
-    body: bytes,
-    *,
-    content_type: str = "application/json",
-    headers: Mapping[str, str] | None = None,
-    with_body: bool = True,
-) -> None:
-    """Send a whole answer."""
-    fields = {"content-type": content_type, "content-length": str(len(body)), **(headers or {})}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in fields.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body if with_body else b""})
 
 
 def _with_head(methods: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:

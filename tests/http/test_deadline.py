@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from ibex.http import DISCONNECT, Disconnect
+from ibex.http import DISCONNECT, ClientGoneError, Deadlines, Disconnect
 from ibex.proxy.client import ClientWatch
-from ibex.proxy.deadline import Deadlines
-from ibex.proxy.request import ClientGoneError
 
 
 @pytest_asyncio.fixture

@@ -1,0 +1,81 @@
+"""Who may use the REST interface: from a request to somebody who may do what its route is for."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+
+from ibex.auth.actor import Actor
+from ibex.auth.permissions import (
+    NO_PERMISSION,
+    NO_RIGHT,
+    Permission,
+    PlatformRight,
+    permission_labels,
+    platform_labels,
+)
+from ibex.auth.principal import Principal
+from ibex.auth.tokens.secret import token_id
+from ibex.auth.validation import Refused, TokenValidator
+from ibex.errors import IbexError
+from ibex.rest import exchange_of
+
+Limit = Callable[[Principal], Awaitable[Mapping[str, str]]]
+
+
+class Access:
+    """Makes the dependency that each route declares.
+
+    Parameters
+    ----------
+    limit: counts a request of a principal and returns the headers that say where it stands; raises
+        RATE_LIMITED.
+    refused: told of every refusal for want of a permission.
+    """
+
+    def __init__(self, validator: TokenValidator, limit: Limit, refused: Refused) -> None:
+        self._validator = validator
+        self._limit = limit
+        self._refused = refused
+
+    def requires(
+        self, permissions: Permission = NO_PERMISSION, platform: PlatformRight = NO_RIGHT
+    ) -> "Requirement":
+        return Requirement(self._validator, self._limit, self._refused, permissions, platform)
+
+
+class Requirement:
+    """A dependency: the actor behind a request, who holds everything that is needed.
+
+    `needs` are the names of that, for the description of the interface.
+    """
+
+    def __init__(
+        self,
+        validator: TokenValidator,
+        limit: Limit,
+        refused: Refused,
+        permissions: Permission,
+        platform: PlatformRight,
+    ) -> None:
+        self._validator = validator
+        self._limit = limit
+        self._refused = refused
+        self._permissions = permissions
+        self._platform = platform
+        self.needs = [*permission_labels(permissions), *platform_labels(platform)]
+
+    async def __call__(self, request: Request) -> Actor:
+        """Raises the 401, 403, 429 and 503 of authentication and of limits."""
+        exchange = exchange_of(request)
+        text = exchange.headers.bearer_token()
+        exchange.token_id = token_id(text)
+        principal = await self._validator.authenticate(text, exchange.address)
+        exchange.org_id = principal.org_id
+        exchange.add_headers(await self._limit(principal))
+        try:
+            principal.require(self._permissions)
+            principal.require_platform(self._platform)
+        except IbexError as error:
+            self._refused(principal, error.code, exchange.address)
+            raise
+        return Actor.of(principal, exchange.address, exchange.request_id)

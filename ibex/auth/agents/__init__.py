@@ -1,0 +1,1 @@
+"""Agents: whom tokens act as."""

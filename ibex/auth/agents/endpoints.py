@@ -1,0 +1,50 @@
+"""`/v1/agents`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from ibex.auth.access import Access
+from ibex.auth.actor import Actor
+from ibex.auth.agents.schemas import AgentView, NewAgent
+from ibex.auth.agents.service import AgentService
+from ibex.auth.permissions import Permission
+from ibex.rest import Page, PageQuery, Single, paginated
+
+
+def router(agents: AgentService, access: Access) -> APIRouter:
+    router = APIRouter(prefix="/v1/agents", tags=["agents"])
+    Reader = Annotated[Actor, Depends(access.requires())]  # noqa: N806
+    Manager = Annotated[  # noqa: N806
+        Actor, Depends(access.requires(Permission.ORGANIZATION_SETTINGS))
+    ]
+
+    @router.post("", status_code=201)
+    async def create_agent(body: NewAgent, actor: Manager) -> Single[AgentView]:
+        """Create an agent."""
+        agent = await agents.create(actor, body.name, body.slug, body.description, body.config)
+        return Single(data=AgentView.of(agent))
+
+    @router.get("")
+    async def list_agents(actor: Reader, page: PageQuery) -> Page[AgentView]:
+        """List agents, in the order of their creation."""
+        found = await agents.page(actor.org_id, page.cursor, page.limit + 1)
+        return paginated(found, page.limit, AgentView.of, key=lambda agent: agent.id)
+
+    @router.get("/{agent_id}")
+    async def get_agent(agent_id: UUID, actor: Reader) -> Single[AgentView]:
+        """Get an agent."""
+        return Single(data=AgentView.of(await agents.get(actor.org_id, agent_id)))
+
+    @router.post("/{agent_id}/pause")
+    async def pause_agent(agent_id: UUID, actor: Manager) -> Single[AgentView]:
+        """Refuse an agent's calls until it is resumed. Every process does so within a second."""
+        return Single(data=AgentView.of(await agents.pause(actor, agent_id)))
+
+    @router.post("/{agent_id}/resume")
+    async def resume_agent(agent_id: UUID, actor: Manager) -> Single[AgentView]:
+        """Let a paused agent call again."""
+        return Single(data=AgentView.of(await agents.resume(actor, agent_id)))
+
+    return router

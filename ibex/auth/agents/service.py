@@ -1,0 +1,81 @@
+"""What can be done to agents."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from psycopg import errors
+
+from ibex.auth import audit
+from ibex.auth.actor import Actor
+from ibex.auth.agents import repository
+from ibex.auth.agents.repository import Agent
+from ibex.auth.audit import AuditEvent
+from ibex.auth.changes import Change, ChangeLog
+from ibex.auth.names import checked_description, checked_name, checked_slug, invalid, no_access, slug_of
+from ibex.ids import uuid7
+from ibex.storage import Postgres
+
+
+class AgentService:
+    """Agents of one organization; each change is one transaction, audited and told to every process."""
+
+    def __init__(self, postgres: Postgres, changes: ChangeLog) -> None:
+        self._postgres = postgres
+        self._changes = changes
+
+    async def create(
+        self,
+        actor: Actor,
+        name: str,
+        slug: str | None = None,
+        description: str = "",
+        config: Mapping[str, Any] | None = None,
+    ) -> Agent:
+        """Raises VALIDATION_ERROR when a field is malformed or the slug is taken."""
+        name, description = checked_name(name), checked_description(description)
+        slug = checked_slug(slug if slug is not None else slug_of(name))
+        agent_id = uuid7()
+        try:
+            async with self._postgres.transaction(actor.org_id) as connection:
+                await repository.insert(
+                    connection, actor.org_id, agent_id, slug, name, description, config or {}
+                )
+                await audit.record(connection, AuditEvent.of(actor, "agent.create", agent_id, slug=slug))
+        except errors.UniqueViolation:
+            raise invalid("slug", f"There is an agent `{slug}` already; choose another slug.") from None
+        return await self.get(actor.org_id, agent_id)
+
+    async def page(self, org_id: UUID, after: UUID | None, limit: int) -> list[Agent]:
+        return await repository.page(self._postgres, org_id, after, limit)
+
+    async def get(self, org_id: UUID, agent_id: UUID) -> Agent:
+        """Raises ACCESS_DENIED when the organization has no such agent."""
+        agent = await repository.find(self._postgres, org_id, agent_id)
+        if agent is None:
+            raise no_access("agent")
+        return agent
+
+    async def find_by_slug(self, org_id: UUID, slug: str) -> Agent:
+        """Raises VALIDATION_ERROR when the organization has no such agent."""
+        agent = await repository.find_by_slug(self._postgres, org_id, slug)
+        if agent is None:
+            raise invalid("agent", f"There is no agent `{slug[:80]}` in this organization.")
+        return agent
+
+    async def pause(self, actor: Actor, agent_id: UUID) -> Agent:
+        """Refuse its calls from now on. Raises ACCESS_DENIED."""
+        return await self._set_status(actor, agent_id, "paused", "agent.pause")
+
+    async def resume(self, actor: Actor, agent_id: UUID) -> Agent:
+        return await self._set_status(actor, agent_id, "active", "agent.resume")
+
+    async def _set_status(self, actor: Actor, agent_id: UUID, status: str, action: str) -> Agent:
+        change = Change("agent", agent_id)
+        async with self._postgres.transaction(actor.org_id) as connection:
+            if not await repository.set_status(connection, agent_id, status):
+                raise no_access("agent")
+            await audit.record(connection, AuditEvent.of(actor, action, agent_id))
+            await self._changes.note(connection, change)
+        await self._changes.announce(change)
+        return await self.get(actor.org_id, agent_id)

@@ -1,0 +1,19 @@
+"""What may change while processes remember it."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+from uuid import UUID
+
+Kind = Literal["token", "agent", "user", "organization", "credentials", "limits"]
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changed. Nothing else travels: the receiver asks the database for the truth.
+
+    `id` is that of the token, agent or user, and of the organization for everything else.
+    """
+
+    kind: Kind
+    id: UUID

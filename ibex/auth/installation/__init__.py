@@ -1,0 +1,1 @@
+"""What the installation as a whole keeps."""

@@ -1,0 +1,1 @@
+"""gRPC for other services that check tokens."""

@@ -1,0 +1,137 @@
+"""The SQL of tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from ibex.storage import Connection, Postgres
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A token as it may be shown: everything but the secret."""
+
+    id: UUID
+    name: str
+    permissions: int
+    platform: int
+    agent_id: UUID | None
+    agent_slug: str | None
+    default_agent_id: UUID | None
+    default_agent_slug: str | None
+    user_id: UUID | None
+    allowed_networks: list[str]
+    created_by: UUID | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    replaced_by: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """The row of a token that is being created."""
+
+    id: UUID
+    name: str
+    secret_hash: bytes
+    permissions: int
+    platform: int
+    agent_id: UUID | None
+    default_agent_id: UUID | None
+    user_id: UUID | None
+    allowed_networks: Sequence[str]
+    created_by: UUID | None
+    expires_at: datetime | None
+
+
+_COLUMNS = """
+    SELECT
+        t.id,
+        t.name,
+        t.permissions,
+        t.platform,
+        t.agent_id,
+        a.slug AS agent_slug,
+        t.default_agent_id,
+        d.slug AS default_agent_slug,
+        t.user_id,
+        t.allowed_networks::text[] AS allowed_networks,
+        t.created_by,
+        t.created_at,
+        t.expires_at,
+        t.revoked_at,
+        t.replaced_by
+    FROM ibex.tokens AS t
+    LEFT JOIN ibex.agents AS a ON a.org_id = t.org_id AND a.id = t.agent_id
+    LEFT JOIN ibex.agents AS d ON d.org_id = t.org_id AND d.id = t.default_agent_id
+"""
+
+
+async def insert(connection: Connection, org_id: UUID, token: NewToken) -> None:
+    await connection.execute(
+        """
+        INSERT INTO ibex.tokens (
+            org_id, id, name, secret_hash, permissions, platform, agent_id, default_agent_id, user_id,
+            allowed_networks, created_by, expires_at
+        )
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::cidr[], %s, %s)
+        """,
+        (
+            org_id,
+            token.id,
+            token.name,
+            token.secret_hash,
+            token.permissions,
+            token.platform,
+            token.agent_id,
+            token.default_agent_id,
+            token.user_id,
+            list(token.allowed_networks),
+            token.created_by,
+            token.expires_at,
+        ),
+    )
+
+
+async def page(postgres: Postgres, org_id: UUID, after: UUID | None, limit: int) -> list[TokenRecord]:
+    """Tokens in the order of their ids, which is that of their creation."""
+    return await postgres.fetch_all(
+        org_id,
+        _COLUMNS + "WHERE %s::uuid IS NULL OR t.id > %s ORDER BY t.id LIMIT %s",
+        (after, after, limit),
+        row=class_row(TokenRecord),
+    )
+
+
+async def find(postgres: Postgres, org_id: UUID, token_id: UUID) -> TokenRecord | None:
+    return await postgres.fetch_one(
+        org_id, _COLUMNS + "WHERE t.id = %s", (token_id,), row=class_row(TokenRecord)
+    )
+
+
+async def revoke(connection: Connection, token_id: UUID) -> bool:
+    """Whether there is such a token; revoking twice keeps the first time."""
+    cursor = await connection.execute(
+        "UPDATE ibex.tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s", (token_id,)
+    )
+    return cursor.rowcount > 0
+
+
+async def replace(connection: Connection, token_id: UUID, replaced_by: UUID, overlap: float) -> bool:
+    """Let a token that is still valid end in `overlap` seconds, or when it would anyway; whether it was."""
+    cursor = await connection.execute(
+        """
+        UPDATE ibex.tokens
+        SET replaced_by = %s, expires_at = least(expires_at, now() + make_interval(secs => %s))
+        WHERE id = %s
+            AND revoked_at IS NULL
+            AND replaced_by IS NULL
+            AND (expires_at IS NULL OR expires_at > now())
+        """,
+        (replaced_by, overlap, token_id),
+    )
+    return cursor.rowcount > 0

@@ -1,0 +1,1 @@
+"""Users: people of an organization, with a role each."""

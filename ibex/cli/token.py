@@ -1,0 +1,160 @@
+"""`ibex token …`."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import click
+
+from ibex.auth import (
+    ALL,
+    Actor,
+    Administration,
+    TokenRecord,
+    TokenRequest,
+    UnknownPermissionError,
+    parse_grant,
+    permission_labels,
+)
+from ibex.cli.administer import administer, every, organization, time_text
+from ibex.cli.options import as_json, data_dir
+from ibex.cli.table import table
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@click.group()
+def token() -> None:
+    """Create, list and revoke tokens."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option(
+    "--permission",
+    "permissions",
+    multiple=True,
+    default=("chat",),
+    show_default=True,
+    help="Such as memory:read; `chat` and `all` are sets. Repeat for several.",
+)
+@click.option("--agent", help="Bind the token to this agent (slug).")
+@click.option("--default-agent", help="Agent for calls that name none (slug).")
+@click.option("--expires-in", help="Such as 12h, 30d or 8w; never by default.")
+@organization
+@data_dir
+@click.pass_context
+def create_token(
+    context: click.Context,
+    /,
+    name: str,
+    permissions: tuple[str, ...],
+    agent: str | None,
+    default_agent: str | None,
+    expires_in: str | None,
+    org: str,
+    **options: object,
+) -> None:
+    """Create a token. It is shown once, on standard output, and cannot be had again."""
+    if agent and default_agent:
+        raise click.UsageError("A token is bound to an agent or has a default one, not both.")
+    try:
+        grant = parse_grant(permissions)
+    except UnknownPermissionError as error:
+        raise click.UsageError(str(error)) from None
+    expires_at = _expiry(expires_in)
+
+    async def work(administration: Administration, actor: Actor) -> str:
+        request = TokenRequest(
+            name,
+            grant,
+            agent_id=await _agent_id(administration, actor, agent),
+            default_agent_id=await _agent_id(administration, actor, default_agent),
+            expires_at=expires_at,
+        )
+        return (await administration.tokens.create(actor, request)).text
+
+    click.echo(administer(context, org, work, **options))
+    if not agent and not default_agent:
+        click.echo("Calls with this token must name an agent, in X-IBEX-Agent-ID.", err=True)
+
+
+@token.command("list")
+@organization
+@as_json
+@data_dir
+@click.pass_context
+def list_tokens(context: click.Context, /, org: str, as_json: bool, **options: object) -> None:
+    """List tokens, without their secrets."""
+    records = administer(
+        context, org, lambda a, actor: every(partial(a.tokens.page, actor.org_id)), **options
+    )
+    if as_json:
+        click.echo(json.dumps([_token_fields(record) for record in records], indent=2))
+        return
+    rows = [
+        (
+            str(record.id),
+            record.name,
+            _state(record),
+            record.agent_slug or _any_agent(record),
+            time_text(record.expires_at) or "never",
+            "all" if record.permissions == ALL else ", ".join(permission_labels(record.permissions)),
+        )
+        for record in records
+    ]
+    click.echo(table(("ID", "NAME", "STATE", "AGENT", "EXPIRES", "PERMISSIONS"), rows))
+
+
+@token.command("revoke")
+@click.argument("token_id", type=click.UUID)
+@organization
+@data_dir
+@click.pass_context
+def revoke_token(context: click.Context, /, token_id: UUID, org: str, **options: object) -> None:
+    """Revoke a token, by its id. Every process refuses it within a second."""
+    administer(context, org, lambda a, actor: a.tokens.revoke(actor, token_id), **options)
+    click.echo(f"Revoked {token_id}.")
+
+
+async def _all(administration: Administration, actor: Actor) -> list[TokenRecord]:
+    return await every(partial(administration.tokens.page, actor.org_id))
+
+
+async def _agent_id(administration: Administration, actor: Actor, slug: str | None) -> UUID | None:
+    return (await administration.agents.find_by_slug(actor.org_id, slug)).id if slug else None
+
+
+def _any_agent(record: TokenRecord) -> str:
+    return f"any (default: {record.default_agent_slug})" if record.default_agent_slug else "any"
+
+
+def _token_fields(record: TokenRecord) -> dict[str, object]:
+    return {
+        "id": str(record.id),
+        "name": record.name,
+        "state": _state(record),
+        "agent": record.agent_slug,
+        "default_agent": record.default_agent_slug,
+        "permissions": permission_labels(record.permissions),
+        "created_at": time_text(record.created_at),
+        "expires_at": time_text(record.expires_at),
+        "revoked_at": time_text(record.revoked_at),
+    }
+
+
+def _state(record: TokenRecord) -> str:
+    if record.revoked_at is not None:
+        return "revoked"
+    is_expired = record.expires_at is not None and record.expires_at <= datetime.now(UTC)
+    return "expired" if is_expired else "active"
+
+
+def _expiry(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not number.isdecimal() or not 0 < int(number) <= 100_000:
+        raise click.UsageError(f"`{text}` is not a time span: write 30m, 12h, 30d or 8w.")
+    return datetime.now(UTC) + timedelta(**{_UNITS[unit]: int(number)})

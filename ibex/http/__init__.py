@@ -1,0 +1,43 @@
+"""The outside of the service: requests as they arrive, answers as they leave."""
+
+from ibex.http.asgi import (
+    DISCONNECT,
+    Disconnect,
+    Endpoint,
+    Message,
+    Receive,
+    Routes,
+    Scope,
+    Send,
+    respond,
+)
+from ibex.http.body import ClientGoneError, read_body
+from ibex.http.client_address import ClientAddress
+from ibex.http.deadline import Deadline, Deadlines
+from ibex.http.edge import Edge, Mounted
+from ibex.http.headers import RequestHeaders
+from ibex.http.networks import Network, are_within, contain, parse_networks
+
+__all__ = [
+    "DISCONNECT",
+    "ClientAddress",
+    "ClientGoneError",
+    "Deadline",
+    "Deadlines",
+    "Disconnect",
+    "Edge",
+    "Endpoint",
+    "Message",
+    "Mounted",
+    "Network",
+    "Receive",
+    "RequestHeaders",
+    "Routes",
+    "Scope",
+    "Send",
+    "are_within",
+    "contain",
+    "parse_networks",
+    "read_body",
+    "respond",
+]

@@ -1,0 +1,18 @@
+"""The frame of the REST interface: what every one of its requests and answers has in common."""
+
+from ibex.rest.application import RestApplication
+from ibex.rest.exchange import Exchange, exchange_of
+from ibex.rest.shapes import Body, Cursor, Page, PageQuery, Pagination, Single, paginated
+
+__all__ = [
+    "Body",
+    "Cursor",
+    "Exchange",
+    "Page",
+    "PageQuery",
+    "Pagination",
+    "RestApplication",
+    "Single",
+    "exchange_of",
+    "paginated",
+]

@@ -1,0 +1,189 @@
+"""The REST interface as one ASGI application, within the same limits as the request path."""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+
+from ibex.errors import ErrorCode, IbexError, envelope
+from ibex.http import (
+    ClientAddress,
+    ClientGoneError,
+    Deadlines,
+    Message,
+    Receive,
+    RequestHeaders,
+    Scope,
+    Send,
+    read_body,
+    respond,
+)
+from ibex.ids import uuid7
+from ibex.rest import failures, openapi
+from ibex.rest.exchange import KEY, Exchange
+from ibex.telemetry import AccessLog, Instruments, trace_of
+
+logger = logging.getLogger(__name__)
+
+_OPERATION = "management"
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class RestApplication:
+    """Serves `routers`, and their description at `/openapi.json`.
+
+    Parameters
+    ----------
+    body_bytes, body_seconds: within what a request's body must arrive.
+    """
+
+    def __init__(
+        self,
+        routers: Sequence[APIRouter],
+        *,
+        version: str,
+        body_bytes: int,
+        body_seconds: float,
+        client_address: ClientAddress,
+        deadlines: Deadlines,
+        instruments: Instruments,
+        access_log: AccessLog,
+        docs_base_url: str,
+    ) -> None:
+        self.application = FastAPI(
+            title="IBEX",
+            version=version,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+        )
+        for router in routers:
+            self.application.include_router(router)
+        openapi.publish(self.application, server=docs_base_url)
+        failures.install(self.application, docs_base_url)
+        self._body_bytes = body_bytes
+        self._body_seconds = body_seconds
+        self._client_address = client_address
+        self._deadlines = deadlines
+        self._instruments = instruments
+        self._access_log = access_log
+        self._docs_base_url = docs_base_url
+
+    @property
+    def routes(self) -> list[APIRoute]:
+        """Every route there is; what checks them all starts here."""
+        return [route for route in self.application.routes if isinstance(route, APIRoute)]
+
+    def serves(self, path: str) -> bool:
+        """Whether a path is one of the interface's, for whatever method."""
+        scope = {"type": "http", "path": path, "method": "GET", "root_path": ""}
+        return any(route.matches(scope)[0] is not Match.NONE for route in self.application.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        headers, request_id = RequestHeaders.of(scope), uuid7()
+        trace = trace_of(headers.text(b"traceparent"), request_id)
+        exchange = Exchange(request_id, trace, self._client_address.of(scope, headers), headers)
+        scope[KEY] = exchange
+        deadline = self._deadlines.open()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message = {**message, "headers": [*message["headers"], *_headers(exchange, started)]}
+            else:
+                exchange.size += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            headers.refuse_repeated()
+            body = b""
+            if scope["method"] in _WITH_BODY and _has_body(headers):
+                body = await read_body(
+                    receive, headers, deadline, limit=self._body_bytes, within=self._body_seconds
+                )
+            await self.application(scope, _replaying(body, receive), answer)
+        except IbexError as error:
+            await self._refuse(exchange, error, answer)
+        except ClientGoneError:
+            pass
+        except Exception:
+            # The framework has answered already; it raises what nobody foresaw once more.
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            if exchange.status == 0:
+                await self._refuse(
+                    exchange,
+                    IbexError(ErrorCode.INTERNAL_ERROR, "Something failed that should not have."),
+                    answer,
+                )
+        finally:
+            self._deadlines.close(deadline)
+            self._record(scope, exchange, time.perf_counter() - started)
+
+    async def _refuse(self, exchange: Exchange, error: IbexError, answer: Send) -> None:
+        exchange.error_code = error.code
+        body = envelope(
+            error, "openai", request_id=str(exchange.request_id), docs_base_url=self._docs_base_url
+        )
+        await respond(answer, error.status, orjson.dumps(body), headers=error.headers)
+
+    def _record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
+        status = exchange.status or 499
+        self._instruments.count_request(_OPERATION, status)
+        self._instruments.request_seconds.observe(_OPERATION, seconds=seconds)
+        if self._access_log.is_enabled:
+            route = scope.get("route")
+            self._access_log.add(_line(scope, exchange, status, seconds, getattr(route, "path", None)))
+
+
+def _headers(exchange: Exchange, started: float) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-request-id", str(exchange.request_id).encode()),
+        (b"x-trace-id", exchange.trace.trace_id.encode()),
+        (b"x-response-time", b"%.2fms" % ((time.perf_counter() - started) * 1e3)),
+        *((name.lower().encode(), text.encode("latin-1")) for name, text in exchange.answer_headers.items()),
+    ]
+
+
+def _has_body(headers: RequestHeaders) -> bool:
+    return (headers.text(b"content-length") or "0") != "0" or headers.text(b"transfer-encoding") is not None
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """A body that has been read already, then whatever comes after it."""
+    is_read = False
+
+    async def replay() -> Message:
+        nonlocal is_read
+        if is_read:
+            return await receive()
+        is_read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _line(scope: Scope, exchange: Exchange, status: int, seconds: float, route: str | None) -> dict[str, Any]:
+    """The line in the access log. The route and not the path, in which anything may stand."""
+    return {
+        "time": datetime.now(UTC),
+        "request_id": exchange.request_id,
+        "trace_id": exchange.trace.trace_id,
+        "client": exchange.address,
+        "operation": _OPERATION,
+        "method": scope["method"],
+        "route": route,
+        "status": status,
+        "error_code": exchange.error_code,
+        "ms": round(seconds * 1e3, 3),
+        "bytes": exchange.size,
+        "org_id": exchange.org_id,
+        "token_id": exchange.token_id,
+    }

@@ -1,0 +1,36 @@
+"""One request to the REST interface, and what becomes known of it on its way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from starlette.requests import Request
+
+from ibex.http import RequestHeaders
+from ibex.telemetry import Trace
+
+KEY = "ibex.exchange"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Kept in the request's scope; the answer gets `answer_headers`, the log gets the rest."""
+
+    request_id: UUID
+    trace: Trace
+    address: str | None
+    headers: RequestHeaders
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    org_id: UUID | None = None
+    token_id: UUID | None = None
+    error_code: str | None = None
+    status: int = 0
+    size: int = 0
+
+    def add_headers(self, headers: Mapping[str, str]) -> None:
+        self.answer_headers.update(headers)
+
+
+def exchange_of(request: Request) -> Exchange:
+    exchange: Exchange = request.scope[KEY]
+    return exchange

@@ -1,0 +1,364 @@
+"""Roles, networks, platform rights, a log of changes, sealed credentials, limits, a chained audit, erasure.
+
+What is read before the tenant is known, or written for the whole installation, goes through SECURITY DEFINER
+functions. They tell ids and numbers, never another organization's rows.
+"""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+ORGANIZATIONS = """
+ALTER TABLE ibex.organizations
+    DROP CONSTRAINT organizations_status_check,
+    ADD CONSTRAINT organizations_status_check CHECK (status IN ('active', 'suspended', 'deleting')),
+    ADD COLUMN allows_caller_keys boolean NOT NULL DEFAULT false,
+    -- Once this has passed, an organization that is being deleted is erased.
+    ADD COLUMN delete_after timestamptz,
+    ADD CONSTRAINT organizations_delete_after CHECK ((status = 'deleting') = (delete_after IS NOT NULL));
+
+ALTER TABLE ibex.users
+    DROP CONSTRAINT users_status_check,
+    ADD CONSTRAINT users_status_check CHECK (status IN ('active', 'suspended', 'removed')),
+    ADD COLUMN role text NOT NULL DEFAULT 'member' CHECK (role IN ('owner', 'admin', 'member', 'viewer')),
+    ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();
+
+ALTER TABLE ibex.tokens
+    -- Rights over the installation, which no organization can grant by itself.
+    ADD COLUMN platform integer NOT NULL DEFAULT 0 CHECK (platform >= 0),
+    -- Empty: from anywhere.
+    ADD COLUMN allowed_networks cidr[] NOT NULL DEFAULT '{}' CHECK (cardinality(allowed_networks) <= 64),
+    ADD COLUMN replaced_by uuid;
+"""
+
+CHANGES = """
+CREATE TABLE ibex.changes (
+    number bigint PRIMARY KEY,
+    kind text NOT NULL,
+    subject uuid NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Numbers are given in the order of commits, because the lock is held until the end of the transaction:
+-- whoever has read up to a number has missed nothing before it.
+CREATE FUNCTION ibex.note_change(p_kind text, p_subject uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    assigned bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(8, 464912387);
+    INSERT INTO ibex.changes (number, kind, subject)
+    SELECT coalesce(max(number), 0) + 1, p_kind, p_subject FROM ibex.changes
+    RETURNING number INTO assigned;
+    DELETE FROM ibex.changes WHERE at < clock_timestamp() - interval '1 hour' AND number < assigned;
+    RETURN assigned;
+END
+$$;
+
+-- One row: the newest number, and what has changed after the one that is given. No lists when more than a
+-- thousand have, or when some of them are no longer kept: then anything may have changed.
+CREATE FUNCTION ibex.changes_after(p_number bigint)
+RETURNS TABLE (latest bigint, is_complete boolean, kinds text[], subjects uuid[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1 AS $$
+    WITH bounds AS (
+        SELECT coalesce(max(number), 0) AS newest, coalesce(min(number), 1) AS oldest FROM ibex.changes
+    )
+    SELECT
+        bounds.newest,
+        p_number <= bounds.newest AND p_number >= bounds.oldest - 1 AND bounds.newest - p_number <= 1000,
+        ARRAY(SELECT c.kind FROM ibex.changes AS c WHERE c.number > p_number ORDER BY c.number LIMIT 1000),
+        ARRAY(SELECT c.subject FROM ibex.changes AS c WHERE c.number > p_number ORDER BY c.number LIMIT 1000)
+    FROM bounds
+$$;
+"""
+
+CREDENTIALS = """
+CREATE TABLE ibex.provider_credentials (
+    org_id uuid NOT NULL REFERENCES ibex.organizations (id),
+    provider text NOT NULL CHECK (length(provider) BETWEEN 1 AND 63),
+    -- AES-256-GCM: nonce, ciphertext and tag; bound to its organization, provider and key id.
+    sealed bytea NOT NULL,
+    key_id text NOT NULL,
+    hint text NOT NULL CHECK (length(hint) <= 8),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (org_id, provider)
+);
+
+-- Which master keys are needed to open what is stored.
+CREATE FUNCTION ibex.credential_key_ids() RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(DISTINCT c.key_id ORDER BY c.key_id), '{}') FROM ibex.provider_credentials AS c
+$$;
+"""
+
+LIMITS = """
+CREATE TABLE ibex.limit_overrides (
+    org_id uuid NOT NULL REFERENCES ibex.organizations (id),
+    scope text NOT NULL CHECK (scope IN ('organization', 'agent', 'token', 'end_user')),
+    -- An id, an end user's name, or '*' for every one that has no override of its own.
+    subject text NOT NULL CHECK (length(subject) BETWEEN 1 AND 256),
+    requests_per_minute integer CHECK (requests_per_minute >= 0),
+    tokens_per_minute bigint CHECK (tokens_per_minute >= 0),
+    concurrent_requests integer CHECK (concurrent_requests >= 0),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (org_id, scope, subject),
+    CHECK (num_nonnulls(requests_per_minute, tokens_per_minute, concurrent_requests) > 0)
+);
+"""
+
+AUDIT = """
+CREATE TABLE ibex.audit_chains (
+    org_id uuid PRIMARY KEY REFERENCES ibex.organizations (id),
+    number bigint NOT NULL,
+    hash bytea NOT NULL CHECK (length(hash) = 32)
+);
+
+ALTER TABLE ibex.audit_events
+    ADD COLUMN number bigint,
+    ADD COLUMN previous_hash bytea,
+    ADD COLUMN hash bytea,
+    DROP CONSTRAINT audit_events_outcome_check,
+    ADD CONSTRAINT audit_events_outcome_check CHECK (outcome IN ('success', 'refused', 'degraded'));
+-- What is hashed is the text that was written, not what a database makes of it.
+ALTER TABLE ibex.audit_events ALTER COLUMN detail DROP DEFAULT;
+ALTER TABLE ibex.audit_events ALTER COLUMN detail TYPE text USING detail::text;
+ALTER TABLE ibex.audit_events ALTER COLUMN detail SET DEFAULT '{}';
+ALTER TABLE ibex.audit_events ADD CONSTRAINT audit_events_detail CHECK (detail IS JSON OBJECT);
+
+-- Every field as `<length in bytes>:<text>`, an absent one as `-`, so that no two events read the same.
+CREATE FUNCTION ibex.audit_text(p_event ibex.audit_events) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(coalesce(octet_length(field) || ':' || field, '-'), ',' ORDER BY position)
+    FROM unnest(ARRAY[
+        p_event.org_id::text,
+        p_event.number::text,
+        p_event.id::text,
+        to_char(p_event.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        p_event.actor,
+        p_event.action,
+        p_event.target,
+        p_event.outcome,
+        p_event.request_id::text,
+        host(p_event.address),
+        p_event.detail
+    ]) WITH ORDINALITY AS fields (field, position)
+$$;
+
+-- The server's clock and the row before decide; nobody who may insert can leave the chain out. An event that
+-- is stored already (the answer to an earlier try was lost) is left as it is.
+CREATE FUNCTION ibex.chain_audit_event() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head ibex.audit_chains;
+BEGIN
+    INSERT INTO ibex.audit_chains (org_id, number, hash)
+    VALUES (NEW.org_id, 0, sha256(NEW.org_id::text::bytea))
+    ON CONFLICT (org_id) DO NOTHING;
+    SELECT * INTO head FROM ibex.audit_chains WHERE org_id = NEW.org_id FOR UPDATE;
+    IF EXISTS (SELECT FROM ibex.audit_events AS e WHERE e.org_id = NEW.org_id AND e.id = NEW.id) THEN
+        RETURN NULL;
+    END IF;
+    NEW.number := head.number + 1;
+    NEW.at := clock_timestamp();
+    NEW.previous_hash := head.hash;
+    NEW.hash := sha256(head.hash || convert_to(ibex.audit_text(NEW), 'UTF8'));
+    UPDATE ibex.audit_chains SET number = NEW.number, hash = NEW.hash WHERE org_id = NEW.org_id;
+    RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION ibex.chain_audit_event() FROM PUBLIC;
+"""
+
+# Events from before there was a chain are chained in the order of their ids, with the times they have.
+CHAIN_OLD_EVENTS = """
+ALTER TABLE ibex.audit_events DISABLE TRIGGER append_only;
+ALTER TABLE ibex.audit_events NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE ibex.audit_chains NO FORCE ROW LEVEL SECURITY;
+DO $$
+DECLARE
+    event ibex.audit_events;
+    head ibex.audit_chains;
+BEGIN
+    FOR event IN SELECT * FROM ibex.audit_events ORDER BY org_id, id LOOP
+        INSERT INTO ibex.audit_chains VALUES (event.org_id, 0, sha256(event.org_id::text::bytea))
+        ON CONFLICT (org_id) DO NOTHING;
+        SELECT * INTO head FROM ibex.audit_chains WHERE org_id = event.org_id;
+        event.number := head.number + 1;
+        event.previous_hash := head.hash;
+        event.hash := sha256(head.hash || convert_to(ibex.audit_text(event), 'UTF8'));
+        UPDATE ibex.audit_events
+        SET number = event.number, previous_hash = event.previous_hash, hash = event.hash
+        WHERE org_id = event.org_id AND id = event.id;
+        UPDATE ibex.audit_chains SET number = event.number, hash = event.hash WHERE org_id = event.org_id;
+    END LOOP;
+END
+$$;
+ALTER TABLE ibex.audit_events FORCE ROW LEVEL SECURITY;
+ALTER TABLE ibex.audit_chains FORCE ROW LEVEL SECURITY;
+ALTER TABLE ibex.audit_events ENABLE TRIGGER append_only;
+
+ALTER TABLE ibex.audit_events
+    ALTER COLUMN number SET NOT NULL,
+    ALTER COLUMN previous_hash SET NOT NULL,
+    ALTER COLUMN hash SET NOT NULL,
+    ADD UNIQUE (org_id, number);
+CREATE TRIGGER chain BEFORE INSERT ON ibex.audit_events
+    FOR EACH ROW EXECUTE FUNCTION ibex.chain_audit_event();
+"""
+
+ERASURE = """
+CREATE TABLE ibex.erasures (
+    organization uuid PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now()
+);
+
+-- References into an organization's rows go with them, and only `erase_organization` may take them along.
+DO $$
+DECLARE
+    reference record;
+BEGIN
+    FOR reference IN
+        SELECT conrelid::regclass AS on_table, conname, pg_get_constraintdef(oid) AS definition
+        FROM pg_constraint
+        WHERE contype = 'f' AND connamespace = 'ibex'::regnamespace
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s ON DELETE CASCADE',
+            reference.on_table, reference.conname, reference.conname, reference.definition);
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION ibex.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('ibex.erasing', true) = 'yes' THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE FUNCTION ibex.erase_organization(p_id uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before text := current_setting('app.current_org_id', true);
+    is_erased boolean;
+BEGIN
+    PERFORM set_config('app.current_org_id', p_id::text, true);
+    PERFORM set_config('ibex.erasing', 'yes', true);
+    DELETE FROM ibex.organizations
+    WHERE id = p_id AND status = 'deleting' AND delete_after <= clock_timestamp();
+    is_erased := FOUND;
+    IF is_erased THEN
+        INSERT INTO ibex.erasures (organization) VALUES (p_id);
+    END IF;
+    PERFORM set_config('ibex.erasing', '', true);
+    PERFORM set_config('app.current_org_id', coalesce(before, ''), true);
+    RETURN is_erased;
+END
+$$;
+"""
+
+LOOKUPS = """
+DROP FUNCTION ibex.find_principal(uuid, uuid, text);
+CREATE FUNCTION ibex.find_principal(p_token_id uuid, p_agent_id uuid, p_agent_slug text)
+RETURNS TABLE (
+    org_id uuid,
+    org_status text,
+    allows_caller_keys boolean,
+    token_id uuid,
+    secret_hash bytea,
+    permissions bigint,
+    platform integer,
+    allowed_networks text[],
+    is_revoked boolean,
+    expires_at timestamptz,
+    expires_in double precision,
+    user_id uuid,
+    user_role text,
+    user_status text,
+    bound_agent_id uuid,
+    agent_id uuid,
+    agent_slug text,
+    agent_status text
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1 AS $$
+    SELECT
+        t.org_id,
+        o.status,
+        o.allows_caller_keys,
+        t.id,
+        t.secret_hash,
+        t.permissions,
+        t.platform,
+        t.allowed_networks::text[],
+        t.revoked_at IS NOT NULL,
+        t.expires_at,
+        extract(epoch FROM t.expires_at - clock_timestamp())::double precision,
+        t.user_id,
+        u.role,
+        u.status,
+        t.agent_id,
+        a.id,
+        a.slug,
+        a.status
+    FROM ibex.tokens AS t
+    JOIN ibex.organizations AS o ON o.id = t.org_id
+    LEFT JOIN ibex.users AS u ON u.org_id = t.org_id AND u.id = t.user_id
+    LEFT JOIN ibex.agents AS a
+        ON a.org_id = t.org_id
+        AND CASE
+            WHEN p_agent_id IS NOT NULL THEN a.id = p_agent_id
+            WHEN p_agent_slug IS NOT NULL THEN a.slug = p_agent_slug
+            ELSE a.id = coalesce(t.agent_id, t.default_agent_id)
+        END
+    WHERE t.id = p_token_id
+$$;
+"""
+
+TENANT_TABLES = ("provider_credentials", "limit_overrides", "audit_chains")
+
+POLICY = """
+ALTER TABLE ibex.{table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ibex.{table} FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON ibex.{table}
+    USING (org_id = NULLIF(current_setting('app.current_org_id', true), '')::uuid)
+    WITH CHECK (org_id = NULLIF(current_setting('app.current_org_id', true), '')::uuid);
+"""
+
+OWNER_MAY_LOOK_UP = """
+CREATE POLICY lookup ON ibex.{table} FOR SELECT TO CURRENT_USER USING (true);
+"""
+
+FUNCTIONS = (
+    "note_change(text, uuid)",
+    "changes_after(bigint)",
+    "credential_key_ids()",
+    "erase_organization(uuid)",
+    "find_principal(uuid, uuid, text)",
+)
+
+GRANTS = """
+GRANT SELECT, INSERT, UPDATE, DELETE ON ibex.provider_credentials, ibex.limit_overrides TO ibex_service;
+GRANT SELECT ON ibex.audit_chains TO ibex_service;
+"""
+
+
+def upgrade() -> None:
+    op.execute(ORGANIZATIONS)
+    op.execute(CHANGES)
+    op.execute(CREDENTIALS)
+    op.execute(LIMITS)
+    op.execute(AUDIT)
+    for table in TENANT_TABLES:
+        op.execute(POLICY.format(table=table))
+    for table in ("users", "provider_credentials"):
+        op.execute(OWNER_MAY_LOOK_UP.format(table=table))
+    op.execute(CHAIN_OLD_EVENTS)
+    op.execute(ERASURE)
+    op.execute(LOOKUPS)
+    op.execute(GRANTS)
+    for function in FUNCTIONS:
+        op.execute(f"REVOKE ALL ON FUNCTION ibex.{function} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION ibex.{function} TO ibex_service")
