@@ -7,7 +7,7 @@ COPY migrations migrations
 COPY ibex ibex
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv /opt/ibex \
-    && /opt/ibex/bin/pip install --no-cache-dir "$(echo /wheels/ibex-*.whl)[otel]"
+    && /opt/ibex/bin/pip install --no-cache-dir "$(echo /wheels/ibex-*.whl)[grpc,otel]"
 
 
 FROM python:3.12-slim

@@ -1,6 +1,7 @@
 # make run   installs IBEX into .venv and serves
 # make run ARGS="--port 8081"  does so with options of `ibex serve`
 # make test  installs IBEX and its tools into .venv, then checks and tests everything
+# make protos  generates the modules of the gRPC interface from auth.proto
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test install-dev lint types modules tests clean
+.PHONY: help run install test install-dev lint types modules tests protos clean
 
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST)
@@ -30,7 +31,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@echo "== installing IBEX (about 100 MB the first time)"
-	$(BIN)/python -m pip install --editable .
+	$(BIN)/python -m pip install --editable '.[grpc]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
@@ -54,6 +55,10 @@ modules:
 tests:
 	@echo "== tests"
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+protos: install-dev
+	$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. --grpc_python_out=. \
+		ibex/auth/v1/auth.proto
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache

@@ -12,22 +12,30 @@ import ibex
 from ibex.auth import (
     Access,
     Administration,
+    Allowance,
     AuditEvent,
     AuditTrail,
+    Change,
     ChangeFeed,
+    KeyRing,
+    LimitBook,
+    LimitDefaults,
+    OrganizationErasure,
+    OrganizationKeys,
     Principal,
     RateLimiter,
-    RateLimits,
     RefusalAudit,
     TokenValidator,
 )
 from ibex.auth import endpoints as auth_endpoints
+from ibex.auth.rpc import Listener, TlsFiles, rpc_server
 from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
 from ibex.proxy import (
     Admission,
     Bounds,
     Caller,
     IdempotencyKeys,
+    KeyChoice,
     ModelList,
     Pipeline,
     Recorder,
@@ -51,20 +59,23 @@ _FLUSH_EVERY = 0.25
 # Each command on the request path has a deadline of its own; this only frees a connection that hangs.
 _REDIS_PATIENCE = 2.0
 _WARM_UP = 2.0
-# One connection for the writer of turns and one for that of the audit.
-_WRITING_CONNECTIONS = 2
+# One connection for the writer of turns, one for that of the audit, and one to read the log of changes.
+_WRITING_CONNECTIONS = 3
 # Time for the last spans to leave at a stop.
 _LAST_SPANS = 3.0
+# An organization is erased in one transaction, and may have many sessions (seconds).
+ERASURE_PATIENCE = 3_600.0
 _USER_AGENT = f"ibex/{ibex.__version__}"
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Where the data is, and the secret under which tokens are stored."""
+    """Where the data is, and the secrets under which tokens and provider keys are stored."""
 
     postgres_dsn: str = field(repr=False)
     redis_url: str = field(repr=False)
     pepper: bytes = field(repr=False)
+    master_keys: KeyRing
 
 
 def build(settings: Settings, connections: Connections, instruments: Instruments) -> Edge:
@@ -81,8 +92,14 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         capacity=settings.turn_buffer,
         dropped=lambda n: instruments.rows_dropped.add("turn", amount=n),
     )
-    feed = ChangeFeed(listener, looking_up, lambda change: validator.forget(change))
-    refusals = RefusalAudit(audit)
+
+    def forget(change: Change | None) -> None:
+        validator.forget(change)
+        organization_keys.forget(change)
+        limit_book.forget(change)
+
+    feed = ChangeFeed(listener, writing, forget)
+    refusals = RefusalAudit(audit, dropped=lambda n: instruments.rows_dropped.add("audit", amount=n))
     validator = TokenValidator(
         looking_up,
         connections.pepper,
@@ -91,11 +108,21 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         feed_is_live=lambda: feed.is_live,
         refused=refusals.add,
     )
+    organization_keys = OrganizationKeys(
+        looking_up,
+        connections.master_keys,
+        cache_seconds=settings.token_cache_seconds,
+        timeout=settings.auth_timeout_seconds,
+        feed_is_live=lambda: feed.is_live,
+    )
+    limit_defaults = _limit_defaults(settings)
+    limit_book = LimitBook(looking_up, limit_defaults, timeout=settings.auth_timeout_seconds)
     limiter = RateLimiter(
         redis,
         process_id=f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}",
         timeout=settings.redis_timeout_seconds,
         on_fallback=lambda org_id: audit.add(AuditEvent(org_id, "system", "limits.fallback", "degraded")),
+        on_restore=lambda org_id: audit.add(AuditEvent(org_id, "system", "limits.restore", "success")),
         processes_at_start=settings.workers,
     )
     idempotency = IdempotencyKeys(
@@ -110,12 +137,10 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         turns=turns, idempotency=idempotency, instruments=instruments, access_log=access_log, tracing=spans
     )
     deadlines = Deadlines()
-    limits = settings.limits
-    rate_limits = RateLimits(limits.token_rpm, limits.agent_rpm, limits.organization_rpm)
     admission = Admission(
         validator,
         limiter,
-        rate_limits,
+        limit_book,
         instruments,
         refusals.add,
     )
@@ -124,6 +149,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         admission=admission,
         idempotency=idempotency,
         router=router,
+        keys=KeyChoice(organization_keys),
         caller=Caller(lambda provider, outcome: instruments.attempts.add(provider, outcome)),
         recorder=recorder,
         deadlines=deadlines,
@@ -136,15 +162,22 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
     )
 
     async def limit(principal: Principal) -> Mapping[str, str]:
-        verdict = await limiter.check(principal.org_id, rate_limits.of(principal))
+        verdict, _ = await limiter.check(principal.org_id, await limit_book.of_request(principal))
         if not verdict.admitted:
             raise verdict.refusal()
         return verdict.headers()
 
-    administration = Administration.over(looking_up, listener, connections.pepper)
+    administration = Administration.over(
+        looking_up, listener, connections.pepper, connections.master_keys, settings.providers
+    )
     access = Access(validator, limit, refusals.add)
     rest = RestApplication(
-        auth_endpoints.routers(administration, access),
+        auth_endpoints.routers(
+            administration,
+            access,
+            limit_defaults=limit_defaults,
+            organization_grace=timedelta(days=settings.organization_grace_days),
+        ),
         version=ibex.__version__,
         body_bytes=settings.body_limit_bytes,
         body_seconds=settings.body_timeout_seconds,
@@ -157,6 +190,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
 
     def flush() -> None:
         access_log.flush()
+        refusals.flush()
         instruments.rows_waiting.set("turn", value=len(turns))
         instruments.rows_waiting.set("audit", value=len(audit))
         for name, upstream in upstreams.items():
@@ -185,9 +219,22 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
             running.push_async_callback(part.stop)
         audit.start()
         running.push_async_callback(audit.close, within=2.0)
+        running.callback(refusals.close)
         turns.start()
         running.push_async_callback(turns.close, within=5.0)
         running.push_async_callback(recorder.close)
+        if (listener_of_rpc := rpc_listener(settings)) is not None:
+            rpc = rpc_server(
+                listener_of_rpc,
+                validator=validator,
+                refused=refusals.add,
+                postgres=looking_up,
+                timeout=settings.auth_timeout_seconds,
+                instruments=instruments,
+                access_log=access_log,
+            )
+            await rpc.start()
+            running.push_async_callback(rpc.stop)
         instruments.processes.add()
         running.callback(instruments.processes.add, amount=-1.0)
 
@@ -215,7 +262,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
 
 
 def _pools(dsn: str, connections: int) -> tuple[Postgres, Postgres]:
-    """One to write through and one to look up through, lest a flood of strangers keep turns from the table.
+    """One to look up through, and one for what a flood of strangers must not keep waiting: turns, changes.
 
     A process that has one connection has one pool.
     """
@@ -224,6 +271,28 @@ def _pools(dsn: str, connections: int) -> tuple[Postgres, Postgres]:
         return shared, shared
     for_writing = min(connections // 2, _WRITING_CONNECTIONS)
     return Postgres(dsn, connections=for_writing), Postgres(dsn, connections=connections - for_writing)
+
+
+def _limit_defaults(settings: Settings) -> LimitDefaults:
+    limits = settings.limits
+    return LimitDefaults(
+        token=Allowance(limits.token_rpm, limits.token_tpm, limits.token_concurrent),
+        agent=Allowance(limits.agent_rpm, limits.agent_tpm, limits.agent_concurrent),
+        end_user=Allowance(limits.user_rpm, limits.user_tpm, limits.user_concurrent),
+        organization=Allowance(
+            limits.organization_rpm, limits.organization_tpm, limits.organization_concurrent
+        ),
+    )
+
+
+def rpc_listener(settings: Settings) -> Listener | None:
+    """Where gRPC is to be served; None when it is not."""
+    if settings.grpc_port is None:
+        return None
+    tls = None
+    if settings.grpc_tls_certificate is not None and settings.grpc_tls_key is not None:
+        tls = TlsFiles(settings.grpc_tls_certificate, settings.grpc_tls_key, settings.grpc_tls_client_ca)
+    return Listener(settings.grpc_host, settings.grpc_port, tls)
 
 
 def dead_ends(settings: Settings) -> list[tuple[str, str]]:
@@ -236,9 +305,14 @@ def _router(settings: Settings, upstreams: Mapping[str, Upstream]) -> Router:
     return Router(upstreams, models, settings.aliases)
 
 
-def periodic_jobs(postgres: Postgres, *, idle: timedelta) -> list[PeriodicJob]:
+def periodic_jobs(
+    postgres: Postgres, erasure: OrganizationErasure, *, idle: timedelta
+) -> list[PeriodicJob]:
     """What is to be done once a minute by one of the workers."""
-    return [PeriodicJob("session.end_idle", lambda: end_idle_sessions(postgres, idle))]
+    return [
+        PeriodicJob("session.end_idle", lambda: end_idle_sessions(postgres, idle)),
+        PeriodicJob("organization.erase", erasure.run, timeout=ERASURE_PATIENCE),
+    ]
 
 
 def _dependencies(postgres: Postgres, redis: Redis, settings: Settings) -> list[Dependency]:

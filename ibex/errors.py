@@ -44,6 +44,7 @@ class ErrorCode(StrEnum):
     ORGANIZATION_SUSPENDED = "ORGANIZATION_SUSPENDED"
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    CONFLICT = "CONFLICT"
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
@@ -57,6 +58,8 @@ class ErrorCode(StrEnum):
     PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
     PROVIDER_RATE_LIMITED = "PROVIDER_RATE_LIMITED"
     PROVIDER_TIMEOUT = "PROVIDER_TIMEOUT"
+    PROVIDER_KEY_REFUSED = "PROVIDER_KEY_REFUSED"
+    CREDENTIALS_UNAVAILABLE = "CREDENTIALS_UNAVAILABLE"
     AUTH_UNAVAILABLE = "AUTH_UNAVAILABLE"
     SERVICE_DEGRADED = "SERVICE_DEGRADED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -170,6 +173,12 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
     ErrorCode.METHOD_NOT_ALLOWED: Explanation(
         405, _INVALID, "The path exists, but not for this method.", "`Allow` names the methods."
     ),
+    ErrorCode.CONFLICT: Explanation(
+        409,
+        _INVALID,
+        "What is asked does not go with how things are: an organization keeps an owner, for one.",
+        "The message says what stands in the way; change that first.",
+    ),
     ErrorCode.REQUEST_TIMEOUT: Explanation(
         408,
         _INVALID,
@@ -247,6 +256,18 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         "api_error",
         "The provider did not answer in time.",
         "Try again; the provider's timeouts can be raised in its settings.",
+    ),
+    ErrorCode.PROVIDER_KEY_REFUSED: Explanation(
+        403,
+        "permission_error",
+        "The provider refuses the key that was used: the organization's own, or the one the request brought.",
+        "The message says whose it is. Replace it, or remove it so that the installation's own key is used.",
+    ),
+    ErrorCode.CREDENTIALS_UNAVAILABLE: Explanation(
+        503,
+        "api_error",
+        "The organization's own provider key cannot be had; the installation's key never takes its place.",
+        "Try again shortly. If it lasts, an operator finds the cause in the log, or the key is set again.",
     ),
     ErrorCode.AUTH_UNAVAILABLE: Explanation(
         503,

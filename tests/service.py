@@ -66,7 +66,7 @@ class Service:
         token = await operator.token(org_id)
         settings = load({}, overrides={**_providers(stub), "access_log": False, **overrides})
         instruments = Instruments(settings.providers)
-        edge = build(settings, Connections(postgres_dsn, redis_url, PEPPER), instruments)
+        edge = build(settings, Connections(postgres_dsn, redis_url, PEPPER, operator.keys), instruments)
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.requests import Request
 
 from ibex.auth.actor import Actor
+from ibex.auth.names import as_uuid
 from ibex.auth.permissions import (
     NO_PERMISSION,
     NO_RIGHT,
@@ -16,7 +17,6 @@ from ibex.auth.permissions import (
 from ibex.auth.principal import Principal
 from ibex.auth.tokens.secret import token_id
 from ibex.auth.validation import Refused, TokenValidator
-from ibex.errors import IbexError
 from ibex.rest import exchange_of
 
 Limit = Callable[[Principal], Awaitable[Mapping[str, str]]]
@@ -29,7 +29,7 @@ class Access:
     ----------
     limit: counts a request of a principal and returns the headers that say where it stands; raises
         RATE_LIMITED.
-    refused: told of every refusal for want of a permission.
+    refused: told of every refusal of somebody who is known, whatever it is for.
     """
 
     def __init__(self, validator: TokenValidator, limit: Limit, refused: Refused) -> None:
@@ -38,9 +38,15 @@ class Access:
         self._refused = refused
 
     def requires(
-        self, permissions: Permission = NO_PERMISSION, platform: PlatformRight = NO_RIGHT
+        self,
+        permissions: Permission = NO_PERMISSION,
+        platform: PlatformRight = NO_RIGHT,
+        *,
+        own: str | None = None,
     ) -> "Requirement":
-        return Requirement(self._validator, self._limit, self._refused, permissions, platform)
+        """What a route needs. A token may use it on itself without that: `own` is the parameter in the
+        path that says which token is meant."""
+        return Requirement(self._validator, self._limit, self._refused, permissions, platform, own)
 
 
 class Requirement:
@@ -56,12 +62,14 @@ class Requirement:
         refused: Refused,
         permissions: Permission,
         platform: PlatformRight,
+        own: str | None,
     ) -> None:
         self._validator = validator
         self._limit = limit
         self._refused = refused
         self._permissions = permissions
         self._platform = platform
+        self._own = own
         self.needs = [*permission_labels(permissions), *platform_labels(platform)]
 
     async def __call__(self, request: Request) -> Actor:
@@ -71,11 +79,12 @@ class Requirement:
         exchange.token_id = token_id(text)
         principal = await self._validator.authenticate(text, exchange.address)
         exchange.org_id = principal.org_id
+        exchange.on_refusal = lambda code: self._refused(principal, code, exchange.address)
         exchange.add_headers(await self._limit(principal))
-        try:
+        if not self._is_about_itself(request, principal):
             principal.require(self._permissions)
             principal.require_platform(self._platform)
-        except IbexError as error:
-            self._refused(principal, error.code, exchange.address)
-            raise
         return Actor.of(principal, exchange.address, exchange.request_id)
+
+    def _is_about_itself(self, request: Request, principal: Principal) -> bool:
+        return self._own is not None and as_uuid(request.path_params[self._own]) == principal.token_id

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from ibex.auth.permissions import EVERYTHING, Grant
+from ibex.auth.permissions import EVERYTHING, Grant, Permission
 from ibex.auth.principal import Principal
 from ibex.http import Network
+
+_NOWHERE = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Actor:
         return cls(org_id, name, EVERYTHING)
 
     @classmethod
+    def outside(cls, name: str) -> Self:
+        """Somebody on the machine itself, who belongs to no organization."""
+        return cls(_NOWHERE, name, EVERYTHING)
+
+    @classmethod
     def of(cls, principal: Principal, address: str | None, request_id: UUID) -> Self:
         """Whoever holds a token."""
         return cls(
@@ -50,6 +57,14 @@ class Actor:
             address=address,
             request_id=request_id,
         )
+
+    @property
+    def has_home(self) -> bool:
+        """Whether there is an organization whose audit is to have what is done to another one."""
+        return self.org_id != _NOWHERE
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.grant.permissions
 
     def within(self, org_id: UUID) -> Self:
         """The same somebody, acting on another organization; for holders of a platform right only."""

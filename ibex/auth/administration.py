@@ -1,5 +1,6 @@
 """Everything that can be administered, over one pool."""
 
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Self
@@ -7,9 +8,15 @@ from typing import Self
 from redis.asyncio import Redis
 
 from ibex.auth.agents.service import AgentService
+from ibex.auth.audit import AuditService
 from ibex.auth.changes import ChangeLog
+from ibex.auth.credentials.key_ring import KeyRing
+from ibex.auth.credentials.service import CredentialService
+from ibex.auth.limits.service import LimitService
+from ibex.auth.organizations.founding import Founding
 from ibex.auth.organizations.service import OrganizationService
 from ibex.auth.tokens.service import TokenService
+from ibex.auth.users.service import UserService
 from ibex.storage import Postgres
 
 # Any constant does, as long as every replica uses the same.
@@ -23,18 +30,34 @@ class Administration:
     postgres: Postgres
     changes: ChangeLog
     organizations: OrganizationService
+    founding: Founding
+    users: UserService
     agents: AgentService
     tokens: TokenService
+    credentials: CredentialService
+    limits: LimitService
+    audit: AuditService
 
     @classmethod
-    def over(cls, postgres: Postgres, redis: Redis, pepper: bytes) -> Self:
+    def over(
+        cls, postgres: Postgres, redis: Redis, pepper: bytes, keys: KeyRing, providers: Collection[str]
+    ) -> Self:
+        """`keys` seal what organizations store for `providers`, which are named."""
         changes = ChangeLog(redis)
+        organizations = OrganizationService(postgres, changes)
+        users = UserService(postgres, changes)
+        tokens = TokenService(postgres, changes, pepper)
         return cls(
             postgres=postgres,
             changes=changes,
-            organizations=OrganizationService(postgres, changes),
+            organizations=organizations,
+            founding=Founding(organizations, users, tokens),
+            users=users,
             agents=AgentService(postgres, changes),
-            tokens=TokenService(postgres, changes, pepper),
+            tokens=tokens,
+            credentials=CredentialService(postgres, changes, keys, providers),
+            limits=LimitService(postgres, changes),
+            audit=AuditService(postgres),
         )
 
     def alone(self) -> AbstractAsyncContextManager[object]:

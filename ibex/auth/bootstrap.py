@@ -1,17 +1,16 @@
 """The first start: an organization, an agent and an administrator's token, so that a call works at once."""
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import UUID
 
 from ibex.auth.actor import Actor
 from ibex.auth.administration import Administration
+from ibex.auth.installation import secret_file
 from ibex.auth.permissions import EVERYTHING
 from ibex.auth.tokens import secret
-from ibex.auth.tokens.service import TokenRequest
+from ibex.auth.tokens.request import TokenRequest
 from ibex.ids import uuid7
 
 DEFAULT = "default"
@@ -37,18 +36,7 @@ class Credentials:
 
     def write(self, path: Path) -> None:
         """Replace the file at once; only its owner may read it."""
-        # Not named after the process: containers that share a volume may all be process 1.
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        draft = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(self), file, indent=2)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        secret_file.replace(path, json.dumps(asdict(self), indent=2) + "\n")
 
     def __repr__(self) -> str:
         return f"Credentials(base_url={self.base_url!r}, org_id={self.org_id!r}, agent_id={self.agent_id!r})"

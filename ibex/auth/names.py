@@ -24,6 +24,16 @@ def no_access(what: str) -> IbexError:
     )
 
 
+def conflict(message: str) -> IbexError:
+    """The error for what is well formed but does not go with how things are."""
+    return IbexError(ErrorCode.CONFLICT, message)
+
+
+def beyond(message: str, detail: str) -> IbexError:
+    """The error for what goes beyond the rights of whoever asks."""
+    return IbexError(ErrorCode.INSUFFICIENT_PERMISSIONS, message, detail=detail)
+
+
 def checked_name(name: str, field: str = "name") -> str:
     """A name of 1 to 200 characters, none of them a control character. Raises VALIDATION_ERROR."""
     name = unicodedata.normalize("NFC", name).strip()
@@ -47,7 +57,7 @@ def slug_of(name: str) -> str:
 
 def checked_slug(slug: str) -> str:
     """Raises VALIDATION_ERROR. A slug never looks like an id, so that a reference names one thing only."""
-    if _SLUG.fullmatch(slug) is None or _is_uuid(slug):
+    if not is_slug(slug):
         raise invalid(
             "slug",
             f"`{slug[:80]}` is not a slug: use 1 to 63 small letters, digits and hyphens (and no UUID).",
@@ -55,14 +65,18 @@ def checked_slug(slug: str) -> str:
     return slug
 
 
+def is_slug(text: str) -> bool:
+    return _SLUG.fullmatch(text) is not None and as_uuid(text) is None
+
+
+def as_uuid(text: str) -> UUID | None:
+    """The id that a text is; None when it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def _is_text(text: str) -> bool:
     """No control characters, and no halves of surrogate pairs, which cannot be stored."""
     return not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

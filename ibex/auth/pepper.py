@@ -1,13 +1,11 @@
 """The installation's secret under which token hashes are stored."""
 
 import hmac
-import os
 import secrets
-import tempfile
 from hashlib import sha256
 from pathlib import Path
 
-from ibex.auth.installation import repository
+from ibex.auth.installation import repository, secret_file
 from ibex.storage import Postgres
 
 _FILE = Path("secrets") / "token-pepper"
@@ -29,9 +27,8 @@ def load_pepper(data_dir: Path, configured: str | None) -> bytes:
         return configured.encode()
     path = data_dir / _FILE
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            _write_once(path, secrets.token_hex(32))
+            secret_file.write_once(path, secrets.token_hex(32))
         text = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise PepperError(f"{path} cannot be used: {error}.") from error
@@ -70,21 +67,3 @@ async def verify_pepper(postgres: Postgres, pepper: bytes) -> None:
             "Set IBEX_TOKEN_PEPPER to the same value on every replica; the first one to start keeps it in "
             "secrets/token-pepper of its data directory."
         )
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Several processes may start at once: all of them end up with the same file."""
-    # Not named after the process: containers that share a volume may all be process 1.
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    draft = Path(name)
-    try:
-        os.write(descriptor, text.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()

@@ -75,8 +75,12 @@ class Grant:
         return [*permission_labels(self.permissions), *platform_labels(self.platform)]
 
     def without(self, other: "Grant") -> "Grant":
-        """What is in this grant and not in the other."""
-        return Grant(self.permissions & ~other.permissions, self.platform & ~other.platform)
+        """What is in this grant and not in the other, bits included that only a newer version knows."""
+        # Not `& ~other`: the inverse of a flag has the bits that have a name, and no others.
+        return Grant(
+            self.permissions ^ (self.permissions & other.permissions),
+            self.platform ^ (self.platform & other.platform),
+        )
 
     def __bool__(self) -> bool:
         return bool(self.permissions or self.platform)

@@ -8,9 +8,15 @@ import click
 
 import ibex
 from ibex.cli.agent import agent
+from ibex.cli.audit import audit
+from ibex.cli.credential import credential
 from ibex.cli.doctor import doctor
+from ibex.cli.keys import keys
+from ibex.cli.limit import limit
+from ibex.cli.organization import org
 from ibex.cli.serve import migrate, serve
 from ibex.cli.token import token
+from ibex.cli.user import user
 from ibex.cli.worker import worker
 
 
@@ -30,7 +36,7 @@ def main(context: click.Context, /, **options: Any) -> None:
     logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 
 
-for command in (serve, worker, migrate, token, agent, doctor):
+for command in (serve, worker, migrate, org, user, token, agent, audit, credential, keys, limit, doctor):
     main.add_command(command)
 
 __all__ = ["main"]

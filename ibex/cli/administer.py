@@ -11,7 +11,7 @@ import click
 from ibex.auth import Actor, Administration, verify_pepper
 from ibex.cli.errors import explained
 from ibex.cli.options import settings_from
-from ibex.serving.preparation import check_dsn, connect_redis, existing_pepper, say
+from ibex.serving.preparation import check_dsn, connect_redis, existing_keys, existing_pepper, say
 from ibex.serving.servers import Addresses, Servers
 from ibex.settings import Settings
 from ibex.storage import Postgres
@@ -37,7 +37,33 @@ def organization(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def administer(context: click.Context, /, org: str, work: Work[Result], **options: object) -> Result:
-    """Do `work` on the database of this installation, starting the bundled servers if nothing runs."""
+    """Do `work` on an organization of this installation."""
+
+    async def within(administration: Administration, settings: Settings) -> Result:
+        found = await administration.organizations.find_by_slug(org)
+        if found is None:
+            raise click.ClickException(f"There is no organization `{org}`. Has `ibex serve` run here?")
+        return await work(administration, Actor.local(found, "cli"))
+
+    return administer_all(context, within, **options)
+
+
+def administer_all(
+    context: click.Context,
+    /,
+    work: Callable[[Administration, Settings], Awaitable[Result]],
+    **options: object,
+) -> Result:
+    """Do `work` on all organizations of this installation."""
+    return on_installation(
+        context, lambda settings, addresses: _on_database(settings, addresses, work), **options
+    )
+
+
+def on_installation(
+    context: click.Context, /, work: Callable[[Settings, Addresses], Awaitable[Result]], **options: object
+) -> Result:
+    """Do `work` with the servers of this installation, starting the bundled ones if nothing runs."""
     settings = settings_from(context, **options)
     servers = Servers(settings, say)
     if not servers.have_data():
@@ -48,7 +74,7 @@ def administer(context: click.Context, /, org: str, work: Work[Result], **option
     with explained():
         try:
             addresses = servers.reachable() or _started(settings, servers)
-            return asyncio.run(_on_database(settings, addresses, org, work))
+            return asyncio.run(_awaited(work(settings, addresses)))
         finally:
             servers.stop()
 
@@ -63,7 +89,15 @@ def _started(settings: Settings, servers: Servers) -> Addresses:
     return servers.start()
 
 
-async def _on_database(settings: Settings, addresses: Addresses, org: str, work: Work[Result]) -> Result:
+async def _awaited(work: Awaitable[Result]) -> Result:
+    return await work
+
+
+async def _on_database(
+    settings: Settings,
+    addresses: Addresses,
+    work: Callable[[Administration, Settings], Awaitable[Result]],
+) -> Result:
     check_dsn(addresses.postgres_dsn)
     pepper = existing_pepper(settings)
     postgres = Postgres(addresses.postgres_dsn, connections=1)
@@ -71,11 +105,10 @@ async def _on_database(settings: Settings, addresses: Addresses, org: str, work:
     await postgres.open()
     try:
         await verify_pepper(postgres, pepper)
-        administration = Administration.over(postgres, changes, pepper)
-        found = await administration.organizations.find_by_slug(org)
-        if found is None:
-            raise click.ClickException(f"There is no organization `{org}`. Has `ibex serve` run here?")
-        return await work(administration, Actor.local(found, "cli"))
+        administration = Administration.over(
+            postgres, changes, pepper, existing_keys(settings), settings.providers
+        )
+        return await work(administration, settings)
     finally:
         await changes.aclose()
         await postgres.close()

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import click
 import psycopg
 
-from ibex.auth import PepperError
+from ibex.auth import MasterKeyError, PepperError
 from ibex.embedded import EmbeddedError
 from ibex.errors import IbexError
-from ibex.serving.listening import AddressError
+from ibex.serving.listening import AddressError, RpcAddressError
 from ibex.serving.preparation import PreparationError, first_line
 from ibex.serving.supervisor import StartError
 from ibex.storage import DatabaseUnavailableError
@@ -25,9 +25,11 @@ def explained() -> Iterator[None]:
         raise click.ClickException(f'{error} With make: make run ARGS="--port 8081".') from None
     except (
         EmbeddedError,
+        MasterKeyError,
         MigrationError,
         PepperError,
         PreparationError,
+        RpcAddressError,
         StartError,
     ) as error:
         raise click.ClickException(str(error)) from None

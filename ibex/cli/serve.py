@@ -5,13 +5,14 @@ from socket import socket as Socket  # noqa: N812
 
 import click
 
+from ibex.app import rpc_listener
 from ibex.auth import CREDENTIALS
 from ibex.cli.errors import explained
 from ibex.cli.interruption import Interruption
 from ibex.cli.options import data_dir, settings_from
 from ibex.cli.welcome import welcome
 from ibex.serving.job_process import serve_jobs
-from ibex.serving.listening import bind, listen
+from ibex.serving.listening import bind, listen, reserve
 from ibex.serving.preparation import (
     check_settings,
     connections_per_process,
@@ -58,6 +59,8 @@ def serve(context: click.Context, /, **options: object) -> None:
 
 def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: Interruption) -> None:
     settings = settings.model_copy(update={"postgres_connections": connections_per_process(settings)})
+    rpc = rpc_listener(settings)
+    reserved = reserve(rpc.host, rpc.port) if rpc is not None else None
     addresses = servers.start()
     interruption.check()
     # The first start has somebody in front of it; of a later one, only a terminal is known to.
@@ -67,12 +70,16 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
     instruments = Instruments(settings.providers, processes=settings.workers)
 
     def web(place: Place) -> None:
+        if reserved is not None:
+            reserved.close()
         instruments.metrics.attach(place.index)
         serve_web(settings, connections, instruments, socket, place)
 
     def jobs(place: Place) -> None:
         # As long as anybody has it open, clients are let in.
         socket.close()
+        if reserved is not None:
+            reserved.close()
         serve_jobs(settings, connections, place)
 
     def stop() -> None:

@@ -9,24 +9,27 @@ import click
 
 from ibex.auth import (
     ALL,
+    NO_PERMISSION,
     Actor,
     Administration,
+    Grant,
+    Permission,
+    PlatformRight,
     TokenRecord,
     TokenRequest,
-    UnknownPermissionError,
     parse_grant,
-    permission_labels,
 )
 from ibex.cli.administer import administer, every, organization, time_text
 from ibex.cli.options import as_json, data_dir
 from ibex.cli.table import table
+from ibex.http import parse_networks
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @click.group()
 def token() -> None:
-    """Create, list and revoke tokens."""
+    """Create, list, rotate and revoke tokens."""
 
 
 @token.command("create")
@@ -41,6 +44,10 @@ def token() -> None:
 )
 @click.option("--agent", help="Bind the token to this agent (slug).")
 @click.option("--default-agent", help="Agent for calls that name none (slug).")
+@click.option("--user", help="The user whose token it is (e-mail address).")
+@click.option(
+    "--network", "networks", multiple=True, help="From where alone it may be used, such as 10.0.0.0/8."
+)
 @click.option("--expires-in", help="Such as 12h, 30d or 8w; never by default.")
 @organization
 @data_dir
@@ -52,6 +59,8 @@ def create_token(
     permissions: tuple[str, ...],
     agent: str | None,
     default_agent: str | None,
+    user: str | None,
+    networks: tuple[str, ...],
     expires_in: str | None,
     org: str,
     **options: object,
@@ -60,10 +69,10 @@ def create_token(
     if agent and default_agent:
         raise click.UsageError("A token is bound to an agent or has a default one, not both.")
     try:
-        grant = parse_grant(permissions)
-    except UnknownPermissionError as error:
+        grant, allowed = parse_grant(permissions), parse_networks(networks)
+    except ValueError as error:
         raise click.UsageError(str(error)) from None
-    expires_at = _expiry(expires_in)
+    expires_at = datetime.now(UTC) + _span(expires_in) if expires_in is not None else None
 
     async def work(administration: Administration, actor: Actor) -> str:
         request = TokenRequest(
@@ -71,6 +80,8 @@ def create_token(
             grant,
             agent_id=await _agent_id(administration, actor, agent),
             default_agent_id=await _agent_id(administration, actor, default_agent),
+            user_id=await _user_id(administration, actor, user),
+            networks=allowed,
             expires_at=expires_at,
         )
         return (await administration.tokens.create(actor, request)).text
@@ -97,14 +108,40 @@ def list_tokens(context: click.Context, /, org: str, as_json: bool, **options: o
         (
             str(record.id),
             record.name,
-            _state(record),
+            record.state(datetime.now(UTC)),
             record.agent_slug or _any_agent(record),
             time_text(record.expires_at) or "never",
-            "all" if record.permissions == ALL else ", ".join(permission_labels(record.permissions)),
+            ", ".join(_permissions(record)),
         )
         for record in records
     ]
     click.echo(table(("ID", "NAME", "STATE", "AGENT", "EXPIRES", "PERMISSIONS"), rows))
+
+
+@token.command("rotate")
+@click.argument("token_id", type=click.UUID)
+@click.option("--overlap", default="0m", show_default=True, help="For how long the old one goes on.")
+@click.option("--expires-in", help="Such as 12h, 30d or 8w; when the old one does by default.")
+@organization
+@data_dir
+@click.pass_context
+def rotate_token(
+    context: click.Context,
+    /,
+    token_id: UUID,
+    overlap: str,
+    expires_in: str | None,
+    org: str,
+    **options: object,
+) -> None:
+    """Create a token that can do the same as another, which ends. It is shown once."""
+    goes_on = _span(overlap)
+    expires_at = datetime.now(UTC) + _span(expires_in) if expires_in is not None else None
+
+    async def work(administration: Administration, actor: Actor) -> str:
+        return (await administration.tokens.rotate(actor, token_id, goes_on, expires_at)).text
+
+    click.echo(administer(context, org, work, **options))
 
 
 @token.command("revoke")
@@ -118,12 +155,19 @@ def revoke_token(context: click.Context, /, token_id: UUID, org: str, **options:
     click.echo(f"Revoked {token_id}.")
 
 
-async def _all(administration: Administration, actor: Actor) -> list[TokenRecord]:
-    return await every(partial(administration.tokens.page, actor.org_id))
-
-
 async def _agent_id(administration: Administration, actor: Actor, slug: str | None) -> UUID | None:
     return (await administration.agents.find_by_slug(actor.org_id, slug)).id if slug else None
+
+
+async def _user_id(administration: Administration, actor: Actor, email: str | None) -> UUID | None:
+    return (await administration.users.find_by_email(actor.org_id, email)).id if email else None
+
+
+def _permissions(record: TokenRecord) -> list[str]:
+    platform = PlatformRight(record.platform)
+    if record.permissions == ALL:
+        return ["all", *Grant(NO_PERMISSION, platform).labels()]
+    return Grant(Permission(record.permissions), platform).labels()
 
 
 def _any_agent(record: TokenRecord) -> str:
@@ -134,27 +178,20 @@ def _token_fields(record: TokenRecord) -> dict[str, object]:
     return {
         "id": str(record.id),
         "name": record.name,
-        "state": _state(record),
+        "state": record.state(datetime.now(UTC)),
         "agent": record.agent_slug,
         "default_agent": record.default_agent_slug,
-        "permissions": permission_labels(record.permissions),
+        "user_id": str(record.user_id) if record.user_id else None,
+        "permissions": Grant(Permission(record.permissions), PlatformRight(record.platform)).labels(),
+        "networks": record.allowed_networks,
         "created_at": time_text(record.created_at),
         "expires_at": time_text(record.expires_at),
         "revoked_at": time_text(record.revoked_at),
     }
 
 
-def _state(record: TokenRecord) -> str:
-    if record.revoked_at is not None:
-        return "revoked"
-    is_expired = record.expires_at is not None and record.expires_at <= datetime.now(UTC)
-    return "expired" if is_expired else "active"
-
-
-def _expiry(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _span(text: str) -> timedelta:
     number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isdecimal() or not 0 < int(number) <= 100_000:
+    if unit not in _UNITS or not number.isdecimal() or len(number) > 6:
         raise click.UsageError(f"`{text}` is not a time span: write 30m, 12h, 30d or 8w.")
-    return datetime.now(UTC) + timedelta(**{_UNITS[unit]: int(number)})
+    return timedelta(**{_UNITS[unit]: int(number)})

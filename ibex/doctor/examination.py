@@ -10,7 +10,7 @@ from ibex.doctor.finding import Finding, warning
 from ibex.doctor.postgres import postgres
 from ibex.doctor.providers import providers
 from ibex.doctor.redis import redis
-from ibex.doctor.secrets import credentials, pepper
+from ibex.doctor.secrets import credentials, master_keys, pepper
 from ibex.serving.servers import Addresses, Servers
 from ibex.settings import Settings
 
@@ -51,6 +51,7 @@ def _installation(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     else:
         yield _not_examined("Redis", pid)
     yield pepper(settings, addresses.postgres_dsn)
+    yield master_keys(settings, addresses.postgres_dsn)
     yield credentials(settings, addresses.postgres_dsn)
     yield aliases(settings)
     yield from providers(settings, offline=offline)

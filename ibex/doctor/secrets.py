@@ -1,4 +1,4 @@
-"""The token pepper and the kept credentials."""
+"""The token pepper, the master keys and the kept credentials."""
 
 import asyncio
 import stat
@@ -6,12 +6,20 @@ from pathlib import Path
 
 import psycopg
 
-from ibex.auth import Credentials, PepperError, TokenValidator, verify_pepper
+from ibex.auth import (
+    Credentials,
+    KeyRing,
+    MasterKeyError,
+    PepperError,
+    TokenValidator,
+    verify_keys,
+    verify_pepper,
+)
 from ibex.auth.bootstrap import CREDENTIALS
 from ibex.doctor.finding import Finding, ok, problem, warning
 from ibex.doctor.repository import has_fingerprint
 from ibex.errors import ErrorCode, IbexError
-from ibex.serving.preparation import existing_pepper, first_line, pepper_file
+from ibex.serving.preparation import existing_keys, existing_pepper, first_line, pepper_file
 from ibex.settings import Settings
 from ibex.storage import DatabaseUnavailableError, Postgres
 
@@ -69,6 +77,31 @@ def _missing(path: Path, dsn: str) -> Finding:
     return ok("token pepper", "There is none yet; the first start makes one.")
 
 
+def master_keys(settings: Settings, dsn: str) -> Finding:
+    """Whether they are private, and open every provider key of the database; `dsn` as for `pepper`."""
+    try:
+        ring = existing_keys(settings)
+        if ring.file is not None and ring.file.exists() and stat.S_IMODE(ring.file.stat().st_mode) & 0o077:
+            return problem("master keys", f"{ring.file} can be read by others.", f"chmod 600 {ring.file}")
+        here = ring.all()
+        if dsn:
+            asyncio.run(_verify_keys(dsn, ring))
+    except MasterKeyError as error:
+        return problem("master keys", str(error), "Put the right one back.")
+    except OSError as error:
+        return problem("master keys", f"{error.filename}: {error.strerror}.", "Run as the owner of the file.")
+    except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):
+        return ok("master keys", "The database holds no provider keys yet.")
+    except (psycopg.Error, DatabaseUnavailableError) as error:
+        return warning(
+            "master keys", f"The database was not asked ({first_line(error)}).", "Mend the database first."
+        )
+    if not here:
+        return ok("master keys", "There is none yet; the first start makes one.")
+    needed = "; every provider key opens with them" if dsn else ""
+    return ok("master keys", f"Primary {here[0].id}, and {len(here) - 1} older{needed}.")
+
+
 def credentials(settings: Settings, dsn: str) -> Finding:
     """Whether the kept token is readable by its owner only, and works; `dsn` as for `pepper`."""
     path = settings.data_dir / CREDENTIALS
@@ -122,6 +155,15 @@ async def _verify(dsn: str, secret: bytes) -> None:
     await postgres.open()
     try:
         await verify_pepper(postgres, secret)
+    finally:
+        await postgres.close()
+
+
+async def _verify_keys(dsn: str, ring: KeyRing) -> None:
+    postgres = Postgres(dsn, connections=1, wait=_PATIENCE)
+    await postgres.open()
+    try:
+        await verify_keys(postgres, ring)
     finally:
         await postgres.close()
 

@@ -15,11 +15,14 @@ from ibex.http.body import ClientGoneError, read_body
 from ibex.http.client_address import ClientAddress
 from ibex.http.deadline import Deadline, Deadlines
 from ibex.http.edge import Edge, Mounted
-from ibex.http.headers import RequestHeaders
-from ibex.http.networks import Network, are_within, contain, parse_networks
+from ibex.http.headers import PROVIDER_KEY, PROVIDER_KEY_FORM, RequestHeaders
+from ibex.http.networks import MOST_NETWORKS, Network, are_within, contain, parse_networks
 
 __all__ = [
     "DISCONNECT",
+    "MOST_NETWORKS",
+    "PROVIDER_KEY",
+    "PROVIDER_KEY_FORM",
     "ClientAddress",
     "ClientGoneError",
     "Deadline",

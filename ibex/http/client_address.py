@@ -1,12 +1,14 @@
 """Where a request comes from, also when it came through a load balancer."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from ibex.http.asgi import Scope
-from ibex.http.headers import RequestHeaders
-from ibex.http.networks import Network, contain
+from ibex.http.networks import Network, contain, parse_address
 
 _FORWARDED = b"x-forwarded-for"
+# Some proxies add the port: 192.0.2.1:5050, [2001:db8::1]:5050.
+_WITH_PORT = re.compile(r"(?:\[([^]]+)\]|([^:]+))(?::\d{1,5})?")
 
 
 class ClientAddress:
@@ -21,14 +23,32 @@ class ClientAddress:
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         self._trusted = trusted
 
-    def of(self, scope: Scope, headers: RequestHeaders) -> str | None:
+    def of(self, scope: Scope) -> str | None:
+        """The address in its usual spelling; None when what a proxy tells is none."""
         client = scope.get("client")
-        address = client[0] if client else None
-        if not self._trusted or not contain(self._trusted, address):
-            return address
-        for hop in reversed((headers.text(_FORWARDED) or "").split(",")):
-            if hop.strip():
-                address = hop.strip()[:64]
-                if not contain(self._trusted, address):
-                    break
+        peer: str = client[0] if client else ""
+        if not self._trusted and ":" not in peer:
+            # Most requests; and the kernel spells an IPv4 address in one way only.
+            return peer or None
+        address = _spelled(peer)
+        for hop in _hops(scope):
+            if not contain(self._trusted, address):
+                break
+            address = _spelled(hop)
         return address
+
+
+def _hops(scope: Scope) -> Iterator[str]:
+    """From the nearest. A proxy may add to the line that it got, or add a line below."""
+    for name, value in reversed(scope["headers"]):
+        if name == _FORWARDED:
+            for hop in reversed(value.decode("latin-1").split(",")):
+                if hop.strip():
+                    yield hop.strip()
+
+
+def _spelled(text: str) -> str | None:
+    parsed = parse_address(text)
+    if parsed is None and (match := _WITH_PORT.fullmatch(text)) is not None:
+        parsed = parse_address(match[1] or match[2])
+    return None if parsed is None else str(parsed)

@@ -1,7 +1,7 @@
 """The outermost layer: finds the endpoint for a path and method, and answers when there is none."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
 import orjson
@@ -15,6 +15,11 @@ logger = logging.getLogger(__name__)
 
 class Mounted(Protocol):
     """An application that answers for paths of its own."""
+
+    @property
+    def paths(self) -> Mapping[str, Collection[str]]:
+        """Every path, with placeholders in braces, and its methods."""
+        ...
 
     def serves(self, path: str) -> bool: ...
 
@@ -48,6 +53,11 @@ class Edge:
         self._refused = refused
         self._startup = startup
         self._shutdown = shutdown
+
+    @property
+    def paths(self) -> Mapping[str, Collection[str]]:
+        """Every path there is and its methods; what has to look at all of them starts here."""
+        return {**self._routes, **self._mounted.paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

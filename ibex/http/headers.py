@@ -11,6 +11,8 @@ _SESSION_ID = re.compile(r"[\x21-\x7e]{1,64}")
 _AGENT = re.compile(r"[A-Za-z0-9-]{1,64}")
 _USER_ID = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,256}")
+PROVIDER_KEY = re.compile(r"[\x21-\x7e]{8,512}")
+PROVIDER_KEY_FORM = "8 to 512 printable ASCII characters, no spaces"
 # Two of these would leave it to chance who is asking, and for whom.
 _GIVEN_ONCE = {
     b"authorization": "Authorization",
@@ -19,6 +21,7 @@ _GIVEN_ONCE = {
     b"x-ibex-session-id": "X-IBEX-Session-ID",
     b"x-ibex-user-id": "X-IBEX-User-ID",
     b"idempotency-key": "Idempotency-Key",
+    b"x-ibex-provider-key": "X-IBEX-Provider-Key",
 }
 
 
@@ -84,6 +87,10 @@ class RequestHeaders:
         return self._checked(
             b"idempotency-key", "Idempotency-Key", _IDEMPOTENCY_KEY, "1 to 256 printable ASCII characters"
         )
+
+    def provider_key(self) -> str | None:
+        """A key of the caller's own, which goes to the provider and nowhere else."""
+        return self._checked(b"x-ibex-provider-key", "X-IBEX-Provider-Key", PROVIDER_KEY, PROVIDER_KEY_FORM)
 
     def _checked(self, name: bytes, shown: str, pattern: re.Pattern[str], form: str) -> str | None:
         value = self.text(name)

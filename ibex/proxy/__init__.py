@@ -3,6 +3,7 @@
 from ibex.proxy.admission import Admission
 from ibex.proxy.idempotency import IdempotencyKeys
 from ibex.proxy.idleness import end_idle_sessions
+from ibex.proxy.keys import KeyChoice
 from ibex.proxy.model_list import ModelList
 from ibex.proxy.pipeline import Bounds, Pipeline
 from ibex.proxy.providers import Upstream, build_upstreams
@@ -16,6 +17,7 @@ __all__ = [
     "Bounds",
     "Caller",
     "IdempotencyKeys",
+    "KeyChoice",
     "ModelList",
     "Pipeline",
     "Recorder",

@@ -1,7 +1,19 @@
 """Who may ask, and how often."""
 
-from ibex.auth import AgentPrincipal, Permission, RateLimiter, RateLimits, Refused, TokenValidator, token_id
-from ibex.errors import IbexError
+from collections.abc import Callable
+
+from ibex.auth import (
+    AgentPrincipal,
+    Hold,
+    LimitBook,
+    LimitSet,
+    Permission,
+    RateLimiter,
+    Refused,
+    TokenValidator,
+    token_id,
+)
+from ibex.errors import ErrorCode, IbexError
 from ibex.proxy.call import Progress
 from ibex.proxy.reply import Reply
 from ibex.proxy.request import Request
@@ -15,13 +27,13 @@ class Admission:
         self,
         validator: TokenValidator,
         limiter: RateLimiter,
-        rate_limits: RateLimits,
+        limit_book: LimitBook,
         instruments: Instruments,
         refused: Refused,
     ) -> None:
         self._validator = validator
         self._limiter = limiter
-        self._rate_limits = rate_limits
+        self._limit_book = limit_book
         self._instruments = instruments
         self._refused = refused
 
@@ -50,15 +62,37 @@ class Admission:
     def _require(self, principal: AgentPrincipal, permissions: Permission, request: Request) -> None:
         try:
             principal.require(permissions)
+            if request.headers.provider_key() is not None and not principal.allows_caller_keys:
+                raise IbexError(
+                    ErrorCode.CALLER_KEY_NOT_ALLOWED,
+                    "The organization does not allow calls with provider keys of their own.",
+                    param="X-IBEX-Provider-Key",
+                )
         except IbexError as error:
             self._refused(principal, error.code, request.client)
             raise
 
     async def limit(self, principal: AgentPrincipal, reply: Reply) -> None:
-        """Count the call and tell the client where it stands. Raises RATE_LIMITED."""
-        verdict = await self._limiter.check(principal.org_id, self._rate_limits.of(principal))
+        """Count a request that calls no model, and tell the client where it stands. Raises RATE_LIMITED."""
+        await self._check(principal, await self._limit_book.of_request(principal), 0, reply)
+
+    async def limit_call(
+        self, principal: AgentPrincipal, end_user: str | None, estimate: Callable[[], int], reply: Reply
+    ) -> Hold | None:
+        """The same for a call of a model, which gets what it has until it ends.
+
+        `estimate` says how many tokens it may use, and is asked only when they are limited.
+        """
+        under = await self._limit_book.of_call(principal, end_user)
+        return await self._check(principal, under, estimate() if under.counts_tokens else 0, reply)
+
+    async def _check(
+        self, principal: AgentPrincipal, under: LimitSet, tokens: int, reply: Reply
+    ) -> Hold | None:
+        verdict, hold = await self._limiter.check(principal.org_id, under, tokens)
         reply.add_headers(verdict.headers())
         if verdict.is_local:
             self._instruments.judged_locally.add()
         if not verdict.admitted:
-            raise verdict.refusal()
+            raise verdict.refusal(tokens)
+        return hold

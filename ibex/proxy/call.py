@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
-from ibex.auth import AgentPrincipal, Permission
+from ibex.auth import AgentPrincipal, Hold, Permission
 from ibex.errors import ErrorCode
 from ibex.proxy.capture import Capture, Summary
 from ibex.proxy.idempotency import Reservation
@@ -21,12 +21,16 @@ from ibex.telemetry import StepClock
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A kind of call: its name in metrics, its path at a provider, what it needs, how it is read."""
+    """A kind of call: its name in metrics, its path at a provider, what it needs, how it is read.
+
+    `estimate` is how many tokens it may use, from the payload and the size of the body.
+    """
 
     name: OperationName
     path: str
     permissions: Permission
     parse: Callable[[bytes], Payload]
+    estimate: Callable[[Payload, int], int]
     has_session: bool
 
 
@@ -49,6 +53,7 @@ class Progress:
 
     token_id: UUID | None = None
     principal: AgentPrincipal | None = None
+    hold: Hold | None = None
     reservation: Reservation | None = None
     is_replay: bool = False
     target: Target | None = None
@@ -66,7 +71,8 @@ class Progress:
     def failed(self, target: Target, failure: AttemptFailedError) -> None:
         """The call came to nothing: kept in the words of an operator, `openai: rate_limited 429`."""
         status = f" {failure.status}" if failure.status is not None else ""
-        self.failures.append(f"{target.upstream.name}: {failure.kind}{status}")
+        key = f" (key of the {failure.key_owner})" if failure.key_owner != "installation" else ""
+        self.failures.append(f"{target.upstream.name}: {failure.kind}{status}{key}")
 
 
 def turn_of(

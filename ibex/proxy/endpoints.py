@@ -10,6 +10,7 @@ from ibex.errors import IbexError
 from ibex.http import ClientAddress, Endpoint, Receive, Routes, Scope, Send
 from ibex.proxy.admission import Admission
 from ibex.proxy.call import Operation, Progress
+from ibex.proxy.estimate import estimate_chat, estimate_embeddings
 from ibex.proxy.model_list import ModelList
 from ibex.proxy.payload import parse_chat, parse_embeddings
 from ibex.proxy.pipeline import Pipeline
@@ -31,9 +32,21 @@ def routes(
 ) -> Routes:
     """Path → method → endpoint."""
     chat = Operation(
-        "chat_completions", "/chat/completions", CHAT, partial(parse_chat, message_limit=message_limit), True
+        "chat_completions",
+        "/chat/completions",
+        CHAT,
+        partial(parse_chat, message_limit=message_limit),
+        estimate_chat,
+        has_session=True,
     )
-    embeddings = Operation("embeddings", "/embeddings", Permission.SESSION_CREATE, parse_embeddings, False)
+    embeddings = Operation(
+        "embeddings",
+        "/embeddings",
+        Permission.SESSION_CREATE,
+        parse_embeddings,
+        estimate_embeddings,
+        has_session=False,
+    )
     return {
         "/v1/chat/completions": {"POST": partial(pipeline.run, chat)},
         "/v1/embeddings": {"POST": partial(pipeline.run, embeddings)},

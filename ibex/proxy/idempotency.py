@@ -61,9 +61,21 @@ class Reservation:
         return f"{self.fingerprint} {self.owner.hex}"
 
 
-def fingerprint(operation: str, user_id: str | None, session_id: str | None, body: bytes) -> str:
-    """What makes two requests the same: what is asked, about whom and in which session, as far as named."""
+def fingerprint(
+    operation: str,
+    user_id: str | None,
+    session_id: str | None,
+    body: bytes,
+    provider_key: str | None = None,
+) -> str:
+    """What makes two requests the same: what is asked, about whom and in which session, as far as named.
+
+    A provider key of the caller's is part of it: what was answered on one account, perhaps by a model that
+    only this account has, is not to be told to whoever brings the key of another.
+    """
     named = "\0".join((operation, user_id or "", session_id or "", ""))
+    if provider_key is not None:
+        named += f"{provider_key}\0"
     return sha256(named.encode() + body).hexdigest()
 
 

@@ -12,6 +12,7 @@ from ibex.proxy.admission import Admission
 from ibex.proxy.call import Call, Operation, Progress
 from ibex.proxy.client import ClientWatch
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer, fingerprint
+from ibex.proxy.keys import KeyChoice, Route
 from ibex.proxy.providers.base import ProviderRequest
 from ibex.proxy.providers.calling import Answer, Caller, NoAnswerError, Target, read_json_body
 from ibex.proxy.providers.failures import AttemptFailedError, to_error
@@ -43,6 +44,7 @@ class Pipeline:
         admission: Admission,
         idempotency: IdempotencyKeys,
         router: Router,
+        keys: KeyChoice,
         caller: Caller,
         recorder: Recorder,
         deadlines: Deadlines,
@@ -54,6 +56,7 @@ class Pipeline:
         self._admission = admission
         self._idempotency = idempotency
         self._router = router
+        self._keys = keys
         self._caller = caller
         self._recorder = recorder
         self._deadlines = deadlines
@@ -87,7 +90,10 @@ class Pipeline:
                 clock.enter(Step.AUTH)
                 principal = await self._admission.authenticate(request, operation.permissions, progress)
                 clock.enter(Step.LIMITS)
-                await self._admission.limit(principal, reply)
+                user_id = headers.user_id() or payload.user
+                progress.hold = await self._admission.limit_call(
+                    principal, user_id, lambda: operation.estimate(payload, len(body)), reply
+                )
                 clock.enter(Step.IDEMPOTENCY)
                 reservation = await self._reserve(principal, request, body, reply)
                 if isinstance(reservation, StoredAnswer):
@@ -105,12 +111,13 @@ class Pipeline:
                     payload=payload,
                     body=body,
                     session_id=session_id,
-                    user_id=headers.user_id() or payload.user,
+                    user_id=user_id,
                 )
                 clock.enter(Step.ROUTE)
                 targets = self._router.targets(payload.model)
+                route = await self._keys.of(principal, headers.provider_key(), targets)
                 clock.enter(Step.PROVIDER)
-                await self._answer(call, targets, _forwarded(request), reply, progress, clock, deadline)
+                await self._answer(call, route, _forwarded(request), reply, progress, clock, deadline)
         except IbexError as error:
             progress.outcome = "broken" if reply.has_started else "failed"
             progress.error_code = error.code
@@ -139,7 +146,11 @@ class Pipeline:
         if key is None:
             return None
         asked = fingerprint(
-            request.operation, headers.text(b"x-ibex-user-id"), headers.text(b"x-ibex-session-id"), body
+            request.operation,
+            headers.text(b"x-ibex-user-id"),
+            headers.text(b"x-ibex-session-id"),
+            body,
+            headers.provider_key(),
         )
         reserved = await self._idempotency.reserve(principal, key, asked, request.id)
         if isinstance(reserved, Reservation) and not reserved.is_honoured:
@@ -149,7 +160,7 @@ class Pipeline:
     async def _answer(
         self,
         call: Call,
-        targets: tuple[Target, ...],
+        route: Route,
         forwarded: Mapping[str, str],
         reply: Reply,
         progress: Progress,
@@ -165,12 +176,13 @@ class Pipeline:
                 model=target.model,
                 streams=call.payload.streams,
                 headers=forwarded,
+                key=route.keys.get(target.upstream.name),
             )
 
-        progress.target = targets[0]
+        progress.target = route.targets[0]
         answer: Answer | None = None
         try:
-            answer = await self._caller.open(targets, compose, deadline, progress)
+            answer = await self._caller.open(route.targets, compose, deadline, progress)
             await self._forward(answer, reply, progress, clock, deadline)
         except NoAnswerError as error:
             raise error.for_client() from None

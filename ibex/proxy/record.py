@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from ibex.proxy.call import Call, Progress, turn_of
 from ibex.proxy.capture import Summary
+from ibex.proxy.estimate import tokens_used
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
 from ibex.proxy.reply import Reply
 from ibex.proxy.request import OperationName, Request
@@ -42,6 +43,8 @@ class Recorder:
         clock.stop()
         status = _status(progress, reply)
         summary = progress.capture.summary()
+        if progress.hold is not None:
+            progress.hold.end(tokens_used(call, progress, summary))
         if call is not None and call.session_id is not None:
             self._turns.add(turn_of(call, progress, summary, reply, clock, status))
         if progress.reservation is not None:

@@ -25,4 +25,4 @@ class Request:
     def of(cls, operation: OperationName, scope: Scope, client_address: ClientAddress) -> "Request":
         headers, request_id = RequestHeaders.of(scope), uuid7()
         trace = trace_of(headers.text(b"traceparent"), request_id)
-        return cls(operation, request_id, trace, client_address.of(scope, headers), headers)
+        return cls(operation, request_id, trace, client_address.of(scope), headers)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from ibex.errors import ErrorCode, IbexError, envelope
 from ibex.http import (
@@ -25,8 +25,9 @@ from ibex.http import (
     respond,
 )
 from ibex.ids import uuid7
-from ibex.rest import failures, openapi
+from ibex.rest import beside, failures, openapi, parameters, strict_json
 from ibex.rest.exchange import KEY, Exchange
+from ibex.rest.methods import methods_of
 from ibex.telemetry import AccessLog, Instruments, trace_of
 
 logger = logging.getLogger(__name__)
@@ -64,9 +65,10 @@ class RestApplication:
             redoc_url=None,
             redirect_slashes=False,
         )
+        # Not `include_router`, which hides the routes from whoever has to look at all of them.
         for router in routers:
-            self.application.include_router(router)
-        openapi.publish(self.application, server=docs_base_url)
+            self.application.router.routes.extend(router.routes)
+        openapi.publish(self.application, docs_base_url, beside.paths())
         failures.install(self.application, docs_base_url)
         self._body_bytes = body_bytes
         self._body_seconds = body_seconds
@@ -81,17 +83,27 @@ class RestApplication:
         """Every route there is; what checks them all starts here."""
         return [route for route in self.application.routes if isinstance(route, APIRoute)]
 
+    @property
+    def paths(self) -> dict[str, set[str]]:
+        """Every path, with placeholders in braces, and its methods."""
+        methods: dict[str, set[str]] = {}
+        for route in self.application.routes:
+            if isinstance(route, Route | APIRoute):
+                methods.setdefault(route.path, set()).update(route.methods or ())
+        return methods
+
     def serves(self, path: str) -> bool:
         """Whether a path is one of the interface's, for whatever method."""
-        scope = {"type": "http", "path": path, "method": "GET", "root_path": ""}
-        return any(route.matches(scope)[0] is not Match.NONE for route in self.application.routes)
+        return bool(methods_of(self.application, path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers, request_id = RequestHeaders.of(scope), uuid7()
         trace = trace_of(headers.text(b"traceparent"), request_id)
-        exchange = Exchange(request_id, trace, self._client_address.of(scope, headers), headers)
-        scope[KEY] = exchange
+        exchange = Exchange(request_id, trace, self._client_address.of(scope), headers)
+        # HEAD is GET without the body, which the server leaves out.
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        inner = {**scope, KEY: exchange, "method": method}
         deadline = self._deadlines.open()
 
         async def answer(message: Message) -> None:
@@ -104,12 +116,14 @@ class RestApplication:
 
         try:
             headers.refuse_repeated()
+            self._check_parameters(inner)
             body = b""
-            if scope["method"] in _WITH_BODY and _has_body(headers):
+            if method in _WITH_BODY and _has_body(headers):
                 body = await read_body(
                     receive, headers, deadline, limit=self._body_bytes, within=self._body_seconds
                 )
-            await self.application(scope, _replaying(body, receive), answer)
+                strict_json.check(body)
+            await self.application(inner, _replaying(body, receive), answer)
         except IbexError as error:
             await self._refuse(exchange, error, answer)
         except ClientGoneError:
@@ -125,7 +139,13 @@ class RestApplication:
                 )
         finally:
             self._deadlines.close(deadline)
-            self._record(scope, exchange, time.perf_counter() - started)
+            self._record(inner, scope["method"], exchange, time.perf_counter() - started)
+
+    def _check_parameters(self, scope: Scope) -> None:
+        for route in self.routes:
+            if route.matches(scope)[0] is Match.FULL:
+                parameters.check(route, scope)
+                return
 
     async def _refuse(self, exchange: Exchange, error: IbexError, answer: Send) -> None:
         exchange.error_code = error.code
@@ -134,18 +154,22 @@ class RestApplication:
         )
         await respond(answer, error.status, orjson.dumps(body), headers=error.headers)
 
-    def _record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
+    def _record(self, scope: Scope, method: str, exchange: Exchange, seconds: float) -> None:
         status = exchange.status or 499
         self._instruments.count_request(_OPERATION, status)
         self._instruments.request_seconds.observe(_OPERATION, seconds=seconds)
+        if status in (401, 403) or exchange.error_code == ErrorCode.AUTH_UNAVAILABLE:
+            self._instruments.auth_refusals.add()
         if self._access_log.is_enabled:
             route = scope.get("route")
-            self._access_log.add(_line(scope, exchange, status, seconds, getattr(route, "path", None)))
+            self._access_log.add(_line(method, exchange, status, seconds, getattr(route, "path", None)))
 
 
 def _headers(exchange: Exchange, started: float) -> list[tuple[bytes, bytes]]:
     return [
         (b"x-request-id", str(exchange.request_id).encode()),
+        # Some answers hold a token, all of them what is an organization's own.
+        (b"cache-control", b"no-store"),
         (b"x-trace-id", exchange.trace.trace_id.encode()),
         (b"x-response-time", b"%.2fms" % ((time.perf_counter() - started) * 1e3)),
         *((name.lower().encode(), text.encode("latin-1")) for name, text in exchange.answer_headers.items()),
@@ -170,7 +194,7 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _line(scope: Scope, exchange: Exchange, status: int, seconds: float, route: str | None) -> dict[str, Any]:
+def _line(method: str, exchange: Exchange, status: int, seconds: float, route: str | None) -> dict[str, Any]:
     """The line in the access log. The route and not the path, in which anything may stand."""
     return {
         "time": datetime.now(UTC),
@@ -178,7 +202,7 @@ def _line(scope: Scope, exchange: Exchange, status: int, seconds: float, route: 
         "trace_id": exchange.trace.trace_id,
         "client": exchange.address,
         "operation": _OPERATION,
-        "method": scope["method"],
+        "method": method,
         "route": route,
         "status": status,
         "error_code": exchange.error_code,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ibex.errors import ErrorCode, FieldError, IbexError, envelope
 from ibex.rest.exchange import exchange_of
+from ibex.rest.methods import methods_of
 from ibex.storage import DatabaseUnavailableError
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
@@ -23,6 +24,8 @@ def install(application: FastAPI, docs_base_url: str) -> None:
     def answer(request: Request, error: IbexError) -> Response:
         exchange = exchange_of(request)
         exchange.error_code = error.code
+        if error.status == 403 and exchange.on_refusal is not None:
+            exchange.on_refusal(error.code)
         headers = dict(error.headers)
         if error.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
@@ -36,7 +39,7 @@ def install(application: FastAPI, docs_base_url: str) -> None:
         return answer(request, _invalid(error))
 
     async def translate(request: Request, error: HTTPException) -> Response:
-        return answer(request, _from_http(request, error))
+        return answer(request, _from_http(application, request, error))
 
     async def degrade(request: Request, error: DatabaseUnavailableError) -> Response:
         return answer(
@@ -79,10 +82,10 @@ def _invalid(error: RequestValidationError) -> IbexError:
     )
 
 
-def _from_http(request: Request, error: HTTPException) -> IbexError:
+def _from_http(application: FastAPI, request: Request, error: HTTPException) -> IbexError:
     path, method = request.url.path[:200], request.method[:16]
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(methods_of(application, request.scope["path"]))
         return IbexError(
             ErrorCode.METHOD_NOT_ALLOWED,
             f"{path} is for {allowed}, not {method}.",

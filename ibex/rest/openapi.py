@@ -1,5 +1,6 @@
 """The description of the interface, made from its routes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,40 +9,72 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from ibex.errors import ErrorCode
+from ibex.rest.examples import example_of, restore_nulls
+
 PATH = "/openapi.json"
+ERROR = "Error"
+
+_DESCRIPTION = """\
+One service between agents and their LLM providers.
+
+Lists are had page by page: `pagination.next_cursor` of one page is `cursor` of the next.
+What is not there and what is another organization's are answered alike: 403 `ACCESS_DENIED`.
+Match errors on `code`.
+"""
+_TAGS = {
+    "calls": "What agents call, in OpenAI's dialect.",
+    "organization": "The organization of the token.",
+    "platform": "All organizations, for whoever runs the installation.",
+    "users": "People, with a role each.",
+    "agents": "Whom tokens act as.",
+    "tokens": "What callers prove themselves with.",
+    "operations": "What whoever runs the installation watches.",
+}
+# What FastAPI would answer to a malformed request, and IBEX does not.
+_NOT_OURS = ("HTTPValidationError", "ValidationError")
 
 
-def publish(application: FastAPI, server: str) -> None:
-    """Serve the description at `/openapi.json`, for anybody."""
+def publish(application: FastAPI, server: str, beside: Mapping[str, Any]) -> None:
+    """Serve the description at `/openapi.json`, for anybody. `beside` are paths that others serve."""
     described: dict[str, Any] = {}
 
     async def show(request: Request) -> JSONResponse:
         if not described:
-            described.update(describe(application, server))
+            described.update(describe(application, server, beside))
         return JSONResponse(described)
 
     application.add_route(PATH, show, include_in_schema=False)
 
 
-def describe(application: FastAPI, server: str) -> dict[str, Any]:
+def describe(application: FastAPI, server: str, beside: Mapping[str, Any]) -> dict[str, Any]:
     """OpenAPI 3.1. What a route needs is read from its dependencies (`needs`, a list of names)."""
     document = get_openapi(
         title="IBEX",
         version=application.version,
-        summary="Management of organizations, users, agents, tokens, credentials, limits and audit.",
+        description=_DESCRIPTION,
         routes=application.routes,
         servers=[{"url": server}],
+        tags=[],
     )
-    document.setdefault("components", {})["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer", "description": "`ibex_pat_…`"}
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for name in _NOT_OURS:
+        schemas.pop(name, None)
+    for schema in schemas.values():
+        restore_nulls(schema)
+    schemas[ERROR] = _error_schema()
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "A token of IBEX: `ibex_pat_…`"}
     }
     for route in application.routes:
-        if not isinstance(route, APIRoute):
-            continue
-        for method in route.methods or ():
-            operation = document["paths"].get(route.path, {}).get(method.lower())
-            if operation is not None:
-                _add_needs(operation, needs_of(route))
+        if isinstance(route, APIRoute):
+            for method in route.methods or ():
+                operation = document["paths"].get(route.path, {}).get(method.lower())
+                if operation is not None:
+                    _complete(operation, route, schemas)
+    document["paths"] = {**document["paths"], **beside}
+    document["tags"] = _tags(document["paths"])
     return document
 
 
@@ -54,11 +87,85 @@ def needs_of(route: APIRoute) -> list[str] | None:
     return None
 
 
-def _add_needs(operation: dict[str, Any], needs: list[str] | None) -> None:
+def failures() -> dict[str, Any]:
+    """Every answer that is an error."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ERROR}"}}}
+    return {
+        "4XX": {"description": "The request cannot be served; `code` says why.", "content": content},
+        "5XX": {"description": "Something that is needed fails; try again.", "content": content},
+    }
+
+
+def _complete(operation: dict[str, Any], route: APIRoute, schemas: Mapping[str, Any]) -> None:
+    """The first sentence is the summary, all of it the description."""
+    text = route.description.strip()
+    summary, _, _ = text.partition("\n\n")
+    needs = needs_of(route)
+    operation["summary"] = " ".join(summary.split()).removesuffix(".")
+    operation["description"] = " ".join(text.split()) + _needs_sentence(needs)
+    operation["operationId"] = route.name
+    if needs is not None:
+        operation["security"] = [{"token": []}]
+        operation["x-permissions"] = needs
+    answers = operation["responses"]
+    answers.pop("422", None)
+    answers.update(failures())
+    bodies = [operation.get("requestBody", {}), *(a for code, a in answers.items() if code[1:] != "XX")]
+    for body in bodies:
+        for media in body.get("content", {}).values():
+            media["example"] = example_of(media["schema"], schemas)
+
+
+def _needs_sentence(needs: list[str] | None) -> str:
     if needs is None:
-        return
-    operation["security"] = [{"token": []}]
-    operation["x-permissions"] = needs
-    if needs:
-        asked = ", ".join(f"`{name}`" for name in needs)
-        operation["description"] = f"{operation.get('description', '')}\n\nNeeds {asked}.".strip()
+        return ""
+    return f"\n\nNeeds {', '.join(f'`{name}`' for name in needs) or 'a valid token'}."
+
+
+def _tags(paths: Mapping[str, Any]) -> list[dict[str, str]]:
+    used = {tag for item in paths.values() for operation in item.values() for tag in operation["tags"]}
+    known = [{"name": name, "description": text} for name, text in _TAGS.items() if name in used]
+    return [*known, *({"name": name} for name in sorted(used - set(_TAGS)))]
+
+
+def _error_schema() -> dict[str, Any]:
+    nullable = {"type": ["string", "null"]}
+    fields = {
+        "message": {"type": "string", "description": "A sentence for people; it may change."},
+        "type": {"type": "string"},
+        "param": {**nullable, "description": "The field, parameter or header that is wrong."},
+        "code": {"type": "string", "enum": [str(code) for code in ErrorCode]},
+        "detail": nullable,
+        "docs_url": {"type": "string"},
+        "request_id": {"type": "string"},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "field_errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["field", "message"],
+            },
+        },
+    }
+    return {
+        "type": "object",
+        "description": "What every failure is answered with.",
+        "properties": {"error": {"type": "object", "properties": fields, "required": list(fields)}},
+        "required": ["error"],
+        "examples": [
+            {
+                "error": {
+                    "message": "The token lacks a permission that this call needs.",
+                    "type": "permission_error",
+                    "param": None,
+                    "code": "INSUFFICIENT_PERMISSIONS",
+                    "detail": "Missing: token:create.",
+                    "docs_url": "http://127.0.0.1:8080/errors/INSUFFICIENT_PERMISSIONS",
+                    "request_id": "01a20747-378d-70c7-a843-85766e82a988",
+                    "timestamp": "2030-01-31T12:00:00.000+00:00",
+                    "field_errors": [],
+                }
+            }
+        ],
+    }

@@ -10,17 +10,20 @@ from datetime import timedelta
 import uvloop
 from redis.exceptions import RedisError
 
-from ibex.app import Connections, periodic_jobs
+from ibex.app import ERASURE_PATIENCE, Connections, periodic_jobs
+from ibex.auth import OrganizationErasure
 from ibex.serving.preparation import connect_redis
 from ibex.serving.supervisor import Place
 from ibex.settings import Settings
-from ibex.storage import Postgres
+from ibex.storage import Postgres, connect
 from ibex.workers import PeriodicJob, work
 
 logger = logging.getLogger(__name__)
 
 # Once the supervisor is dead nobody waits for the jobs under way any more than this (seconds).
 _ORPHAN_GRACE = 3
+# For each command of a job (seconds).
+_REDIS_PATIENCE = 5.0
 # Between two tries to reach a queue that is away (seconds).
 _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 5.0
@@ -42,13 +45,22 @@ def serve_jobs(settings: Settings, connections: Connections, place: Place) -> No
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_reader(place.lifeline, orphaned)
         postgres = Postgres(connections.postgres_dsn, connections=2)
+        erasing = Postgres(connections.postgres_dsn, connections=1, patience=ERASURE_PATIENCE)
+        redis = connect(connections.redis_url, timeout=_REDIS_PATIENCE)
         await postgres.open()
+        await erasing.open()
         try:
-            jobs = periodic_jobs(postgres, idle=timedelta(minutes=settings.session_idle_minutes))
+            jobs = periodic_jobs(
+                postgres,
+                OrganizationErasure(erasing, redis),
+                idle=timedelta(minutes=settings.session_idle_minutes),
+            )
             queue = settings.queue_redis_url
             url = queue.get_secret_value() if queue else connections.redis_url
             await work_through_outages(url, jobs, ready=place.ready, stop=stop)
         finally:
+            await redis.aclose()
+            await erasing.close()
             await postgres.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import importlib.util
 import sys
 import time
 from contextlib import suppress
@@ -12,9 +13,22 @@ from psycopg.conninfo import conninfo_to_dict
 from redis.asyncio import Redis as SingleRedis
 from redis.exceptions import RedisError
 
-from ibex.app import Connections, dead_ends
-from ibex.auth import Administration, Credentials, PepperError, bootstrap, load_pepper, verify_pepper
+from ibex.app import Connections, dead_ends, rpc_listener
+from ibex.auth import (
+    Administration,
+    Credentials,
+    KeyRing,
+    MasterKeyError,
+    PepperError,
+    bootstrap,
+    installation_keys,
+    key_ring,
+    load_pepper,
+    verify_pepper,
+)
 from ibex.auth.pepper import installation_pepper
+from ibex.auth.rpc import PACKAGES as RPC_PACKAGES
+from ibex.auth.rpc import TlsError
 from ibex.serving.servers import Addresses, Report
 from ibex.settings import Settings
 from ibex.storage import DatabaseUnavailableError, Postgres, connect_single
@@ -38,13 +52,14 @@ class PreparationError(Exception):
 def check_settings(settings: Settings) -> None:
     """What can be told to be wrong before anything is started. Raises `PreparationError`."""
     _check_tracing(settings)
+    _check_rpc(settings)
     _check_aliases(settings)
 
 
 def prepare(
     settings: Settings, addresses: Addresses, report: Report
 ) -> tuple[Connections, Credentials | None]:
-    """Migrate, check the pepper, make sure that there is a first identity. Raises `PreparationError`."""
+    """Migrate, check the secrets, make sure that there is a first identity. Raises `PreparationError`."""
     # A replica that is given everything keeps nothing; whoever needs the folder says what is wrong with it.
     with suppress(OSError):
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -54,8 +69,8 @@ def prepare(
         before, after = migrate(addresses.migration_dsn)
         if before != after:
             report(f"Schema brought from {before or 'nothing'} to {after}.")
-        pepper, credentials = asyncio.run(_bootstrap(settings, addresses, report))
-    except (MigrationError, PepperError) as error:
+        connections, credentials = asyncio.run(_bootstrap(settings, addresses, report))
+    except (MigrationError, PepperError, MasterKeyError) as error:
         raise PreparationError(str(error)) from error
     except DatabaseUnavailableError as error:
         raise PreparationError(f"The database does not answer: {error}.") from error
@@ -66,7 +81,7 @@ def prepare(
             f"{error.filename or settings.data_dir} cannot be written: {error.strerror}. "
             "Choose another data directory with --data-dir or IBEX_DATA_DIR."
         ) from error
-    return Connections(addresses.postgres_dsn, addresses.redis_url, pepper), credentials
+    return connections, credentials
 
 
 def connections_per_process(settings: Settings) -> int:
@@ -100,6 +115,11 @@ def existing_pepper(settings: Settings) -> bytes:
             "If that has run elsewhere, name its data directory with --data-dir, or set IBEX_TOKEN_PEPPER."
         )
     return load_pepper(settings.data_dir, None)
+
+
+def existing_keys(settings: Settings) -> KeyRing:
+    """The master keys; unlike a start, this makes none. Raises `MasterKeyError` when given ones are wrong."""
+    return key_ring(settings.data_dir, *_key_settings(settings))
 
 
 def pepper_file(settings: Settings) -> Path:
@@ -193,9 +213,32 @@ def _check_tracing(settings: Settings) -> None:
         ) from None
 
 
+def _check_rpc(settings: Settings) -> None:
+    """The packages are looked for and not imported: gRPC must not be there when the processes are forked."""
+    listener = rpc_listener(settings)
+    if listener is None:
+        return
+    if not all(importlib.util.find_spec(package) for package in RPC_PACKAGES):
+        raise PreparationError(
+            "A gRPC port is set, but its packages are missing. Install them with: pip install 'ibex[grpc]'"
+        )
+    try:
+        if listener.tls is not None:
+            listener.tls.read()
+    except TlsError as error:
+        raise PreparationError(
+            f"{error} Check IBEX_GRPC_TLS_CERTIFICATE, IBEX_GRPC_TLS_KEY and IBEX_GRPC_TLS_CLIENT_CA."
+        ) from None
+
+
+def _key_settings(settings: Settings) -> tuple[str | None, Path | None]:
+    given = settings.master_key.get_secret_value() if settings.master_key is not None else None
+    return given, settings.master_key_file
+
+
 async def _bootstrap(
     settings: Settings, addresses: Addresses, report: Report
-) -> tuple[bytes, Credentials | None]:
+) -> tuple[Connections, Credentials | None]:
     # One connection holds the lock that replicas wait at, another does the work.
     postgres = Postgres(addresses.postgres_dsn, connections=2)
     changes = connect_redis(addresses.redis_url)
@@ -204,7 +247,8 @@ async def _bootstrap(
         configured = settings.token_pepper.get_secret_value() if settings.token_pepper else None
         pepper = await installation_pepper(postgres, settings.data_dir, configured)
         await verify_pepper(postgres, pepper)
-        administration = Administration.over(postgres, changes, pepper)
+        keys = await installation_keys(postgres, settings.data_dir, *_key_settings(settings))
+        administration = Administration.over(postgres, changes, pepper, keys, settings.providers)
         credentials = await bootstrap(administration, settings.data_dir, f"{settings.url}/v1")
         try:
             await changes.ping()
@@ -213,7 +257,7 @@ async def _bootstrap(
                 f"Redis does not answer ({type(error).__name__}). IBEX starts without it: "
                 "limits are counted per process, conservatively, until it is back."
             )
-        return pepper, credentials
+        return Connections(addresses.postgres_dsn, addresses.redis_url, pepper, keys), credentials
     finally:
         await changes.aclose()
         await postgres.close()

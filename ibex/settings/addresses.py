@@ -1,6 +1,6 @@
 """Addresses of what IBEX talks to. A wrong one is never quoted, because it may hold a password."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 import psycopg
@@ -50,6 +50,14 @@ def _has_port_or_none(url: str) -> bool:
         return urlsplit(url).port != 0
     except ValueError:
         return False
+
+
+def ip(value: str) -> str:
+    """An address and not a name, which may lead anywhere."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError("must be an IP address such as 127.0.0.1") from None
 
 
 def network(value: str) -> str:

@@ -1,6 +1,7 @@
 """What can be configured: names, types, bounds and defaults."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,13 +16,17 @@ from pydantic import (
     model_validator,
 )
 
-from ibex.settings.addresses import http_url, network, postgres_dsn, redis_url
+from ibex.settings.addresses import http_url, ip, network, postgres_dsn, redis_url
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
+PerMinuteOrNone = Annotated[int | None, Field(ge=1, le=1_000_000_000)]
+TokensOrNone = Annotated[int | None, Field(ge=1, le=1_000_000_000_000)]
+ConcurrentOrNone = Annotated[int | None, Field(ge=1, le=1_000_000)]
 CidrNetwork = Annotated[str, AfterValidator(network)]
+IpAddress = Annotated[str, AfterValidator(ip)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 PostgresDsn = Annotated[SecretStr, AfterValidator(postgres_dsn)]
 RedisUrl = Annotated[SecretStr, AfterValidator(redis_url)]
@@ -81,11 +86,20 @@ class ProviderSettings(Section):
 
 
 class LimitSettings(Section):
-    """Requests per minute, for each token, agent and organization."""
+    """For each token, agent, end user and organization: requests and tokens per minute, requests at a time."""
 
     token_rpm: PerMinute = 600
     agent_rpm: PerMinute = 1_200
+    user_rpm: PerMinuteOrNone = None
     organization_rpm: PerMinute = 6_000
+    token_tpm: TokensOrNone = None
+    agent_tpm: TokensOrNone = None
+    user_tpm: TokensOrNone = None
+    organization_tpm: TokensOrNone = None
+    token_concurrent: ConcurrentOrNone = None
+    agent_concurrent: ConcurrentOrNone = None
+    user_concurrent: ConcurrentOrNone = None
+    organization_concurrent: ConcurrentOrNone = None
 
 
 class Settings(Section):
@@ -96,6 +110,11 @@ class Settings(Section):
     port: Port = 8080
     trusted_proxies: tuple[CidrNetwork, ...] = ()
     public_url: HttpUrl | None = None
+    grpc_port: Port | None = None
+    grpc_host: IpAddress = "127.0.0.1"
+    grpc_tls_certificate: Path | None = None
+    grpc_tls_key: Path | None = None
+    grpc_tls_client_ca: Path | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     jobs: Annotated[int, Field(ge=0, le=64)] = 1
     postgres_dsn: PostgresDsn | None = None
@@ -105,6 +124,8 @@ class Settings(Section):
     queue_redis_url: RedisUrl | None = None
     redis_timeout_seconds: Seconds = 0.05
     token_pepper: SecretStr | None = None
+    master_key: SecretStr | None = None
+    master_key_file: Path | None = None
     token_cache_seconds: Annotated[float, Field(ge=0, le=30)] = 30.0
     auth_timeout_seconds: Seconds = 0.05
     body_limit_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 1 << 20
@@ -114,6 +135,7 @@ class Settings(Section):
     response_limit_bytes: Annotated[int, Field(ge=1_024, le=1 << 32)] = 64 << 20
     session_idle_minutes: Annotated[int, Field(ge=1, le=525_600)] = 60
     turn_buffer: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
+    organization_grace_days: Annotated[int, Field(ge=0, le=3_650)] = 30
     idempotency_hours: Annotated[int, Field(ge=1, le=720)] = 24
     idempotency_limit_bytes: Annotated[int, Field(ge=1_024, le=4 << 20)] = 1 << 20
     shutdown_seconds: Seconds = 30.0
@@ -139,6 +161,12 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _master_keys_are_in_one_place(self) -> Self:
+        if self.master_key is not None and self.master_key_file is not None:
+            raise ValueError("`master_key` and `master_key_file` exclude each other")
+        return self
+
+    @model_validator(mode="after")
     def _jobs_have_a_queue(self) -> Self:
         """arq changes several keys at once, which a cluster allows on one slot only."""
         url = self.redis_url.get_secret_value() if self.redis_url else ""
@@ -147,6 +175,21 @@ class Settings(Section):
                 "the job queue cannot be on a cluster; "
                 "set `queue_redis_url` to a single server, or `jobs` to 0"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _grpc_is_sealed_or_stays_here(self) -> Self:
+        if (self.grpc_tls_certificate is None) != (self.grpc_tls_key is None):
+            raise ValueError("`grpc_tls_certificate` and `grpc_tls_key` need each other")
+        if self.grpc_tls_client_ca is not None and self.grpc_tls_certificate is None:
+            raise ValueError("`grpc_tls_client_ca` needs `grpc_tls_certificate` and `grpc_tls_key`")
+        if self.grpc_tls_certificate is None and not ip_address(self.grpc_host).is_loopback:
+            raise ValueError(
+                f"gRPC carries tokens, so on {self.grpc_host} it needs TLS; "
+                "set `grpc_tls_certificate` and `grpc_tls_key`, or leave `grpc_host` at 127.0.0.1"
+            )
+        if self.grpc_port is not None and self.grpc_port == self.port:
+            raise ValueError("`grpc_port` and `port` must not be the same")
         return self
 
     @property

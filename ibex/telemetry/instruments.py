@@ -35,7 +35,29 @@ STATUSES = tuple(
     )
 )
 OTHER_STATUS = "other"
-ATTEMPT_OUTCOMES = ("ok", "error", "invalid", "rate_limited", "refused_credentials", "timeout", "unreachable")
+RPC_METHODS = ("ValidateToken", "ValidateAgent", "other")
+RPC_STATUSES = (
+    "OK",
+    "CANCELLED",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "PERMISSION_DENIED",
+    "UNAUTHENTICATED",
+    "UNAVAILABLE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+)
+ATTEMPT_OUTCOMES = (
+    "ok",
+    "error",
+    "invalid",
+    "rate_limited",
+    "rate_limited_own_key",
+    "refused_credentials",
+    "refused_credentials_own_key",
+    "timeout",
+    "unreachable",
+)
 
 
 class Instruments:
@@ -73,9 +95,19 @@ class Instruments:
             "ibex_rows_waiting", "Rows not yet written.", kind=("turn", "audit")
         )
         self.rows_dropped = metrics.counter("ibex_rows_dropped", "Rows lost.", kind=("turn", "audit"))
+        self.rpc_calls = metrics.counter(
+            "ibex_grpc_calls", "Answered calls over gRPC.", method=RPC_METHODS, status=RPC_STATUSES
+        )
+        self.rpc_seconds = metrics.histogram(
+            "ibex_grpc_call_seconds", "From a call's arrival to its answer.", method=RPC_METHODS
+        )
         self.processes = metrics.gauge("ibex_web_processes", "Web processes that serve.")
         metrics.allocate()
 
     def count_request(self, operation: str, status: int) -> None:
         text = str(status)
         self.requests.add(operation, text if text in STATUSES else OTHER_STATUS)
+
+    def count_rpc(self, method: str, status: str, seconds: float) -> None:
+        self.rpc_calls.add(method, status)
+        self.rpc_seconds.observe(method, seconds=seconds)

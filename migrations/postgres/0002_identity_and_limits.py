@@ -39,6 +39,7 @@ CREATE TABLE ibex.changes (
     subject uuid NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX changes_at ON ibex.changes (at);
 
 -- Numbers are given in the order of commits, because the lock is held until the end of the transaction:
 -- whoever has read up to a number has missed nothing before it.
@@ -51,25 +52,39 @@ BEGIN
     INSERT INTO ibex.changes (number, kind, subject)
     SELECT coalesce(max(number), 0) + 1, p_kind, p_subject FROM ibex.changes
     RETURNING number INTO assigned;
-    DELETE FROM ibex.changes WHERE at < clock_timestamp() - interval '1 hour' AND number < assigned;
+    -- The oldest go first, whatever the clock did, so that what is left has no gap.
+    DELETE FROM ibex.changes
+    WHERE number < assigned
+        AND number <= (SELECT max(number) FROM ibex.changes WHERE at < clock_timestamp() - interval '1 hour');
     RETURN assigned;
 END
 $$;
 
--- One row: the newest number, and what has changed after the one that is given. No lists when more than a
--- thousand have, or when some of them are no longer kept: then anything may have changed.
-CREATE FUNCTION ibex.changes_after(p_number bigint)
-RETURNS TABLE (latest bigint, is_complete boolean, kinds text[], subjects uuid[])
+-- One row: the newest entry, and what has changed after the one that is given, which is named by its number
+-- and its time, because a database that was restored gives the same numbers again. When that entry is not in
+-- the log, or more than a thousand came after it, anything may have changed.
+CREATE FUNCTION ibex.changes_after(p_number bigint, p_at timestamptz)
+RETURNS TABLE (latest bigint, latest_at timestamptz, is_complete boolean, kinds text[], subjects uuid[])
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1 AS $$
-    WITH bounds AS (
-        SELECT coalesce(max(number), 0) AS newest, coalesce(min(number), 1) AS oldest FROM ibex.changes
+    WITH newest AS (
+        SELECT coalesce(max(c.number), 0) AS number FROM ibex.changes AS c
+    ),
+    news AS (
+        SELECT c.number, c.kind, c.subject FROM ibex.changes AS c
+        WHERE c.number > p_number
+        ORDER BY c.number
+        LIMIT 1000
     )
     SELECT
-        bounds.newest,
-        p_number <= bounds.newest AND p_number >= bounds.oldest - 1 AND bounds.newest - p_number <= 1000,
-        ARRAY(SELECT c.kind FROM ibex.changes AS c WHERE c.number > p_number ORDER BY c.number LIMIT 1000),
-        ARRAY(SELECT c.subject FROM ibex.changes AS c WHERE c.number > p_number ORDER BY c.number LIMIT 1000)
-    FROM bounds
+        newest.number,
+        (SELECT c.at FROM ibex.changes AS c WHERE c.number = newest.number),
+        newest.number - p_number <= 1000 AND CASE
+            WHEN p_number = 0 THEN coalesce((SELECT min(c.number) FROM ibex.changes AS c), 1) = 1
+            ELSE EXISTS (SELECT FROM ibex.changes AS c WHERE c.number = p_number AND c.at = p_at)
+        END,
+        ARRAY(SELECT news.kind FROM news ORDER BY news.number),
+        ARRAY(SELECT news.subject FROM news ORDER BY news.number)
+    FROM newest
 $$;
 """
 
@@ -96,6 +111,7 @@ $$;
 LIMITS = """
 CREATE TABLE ibex.limit_overrides (
     org_id uuid NOT NULL REFERENCES ibex.organizations (id),
+    id uuid NOT NULL,
     scope text NOT NULL CHECK (scope IN ('organization', 'agent', 'token', 'end_user')),
     -- An id, an end user's name, or '*' for every one that has no override of its own.
     subject text NOT NULL CHECK (length(subject) BETWEEN 1 AND 256),
@@ -103,7 +119,8 @@ CREATE TABLE ibex.limit_overrides (
     tokens_per_minute bigint CHECK (tokens_per_minute >= 0),
     concurrent_requests integer CHECK (concurrent_requests >= 0),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (org_id, scope, subject),
+    PRIMARY KEY (org_id, id),
+    UNIQUE (org_id, scope, subject),
     CHECK (num_nonnulls(requests_per_minute, tokens_per_minute, concurrent_requests) > 0)
 );
 """
@@ -125,12 +142,15 @@ ALTER TABLE ibex.audit_events
 ALTER TABLE ibex.audit_events ALTER COLUMN detail DROP DEFAULT;
 ALTER TABLE ibex.audit_events ALTER COLUMN detail TYPE text USING detail::text;
 ALTER TABLE ibex.audit_events ALTER COLUMN detail SET DEFAULT '{}';
-ALTER TABLE ibex.audit_events ADD CONSTRAINT audit_events_detail CHECK (detail IS JSON OBJECT);
+ALTER TABLE ibex.audit_events
+    ADD CONSTRAINT audit_events_detail CHECK (detail IS JSON OBJECT WITH UNIQUE KEYS);
 
 -- Every field as `<length in bytes>:<text>`, an absent one as `-`, so that no two events read the same.
 CREATE FUNCTION ibex.audit_text(p_event ibex.audit_events) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(coalesce(octet_length(field) || ':' || field, '-'), ',' ORDER BY position)
+    SELECT string_agg(
+        coalesce(octet_length(convert_to(field, 'UTF8')) || ':' || field, '-'), ',' ORDER BY position
+    )
     FROM unnest(ARRAY[
         p_event.org_id::text,
         p_event.number::text,
@@ -141,23 +161,35 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         p_event.target,
         p_event.outcome,
         p_event.request_id::text,
-        host(p_event.address),
+        abbrev(p_event.address),
         p_event.detail
     ]) WITH ORDINALITY AS fields (field, position)
 $$;
 
 -- The server's clock and the row before decide; nobody who may insert can leave the chain out. An event that
--- is stored already (the answer to an earlier try was lost) is left as it is.
+-- is stored already (the answer to an earlier try was lost) is left as it is; another one under its id is
+-- refused, lest it vanish.
 CREATE FUNCTION ibex.chain_audit_event() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head ibex.audit_chains;
+    stored ibex.audit_events;
 BEGIN
     INSERT INTO ibex.audit_chains (org_id, number, hash)
     VALUES (NEW.org_id, 0, sha256(NEW.org_id::text::bytea))
     ON CONFLICT (org_id) DO NOTHING;
     SELECT * INTO head FROM ibex.audit_chains WHERE org_id = NEW.org_id FOR UPDATE;
-    IF EXISTS (SELECT FROM ibex.audit_events AS e WHERE e.org_id = NEW.org_id AND e.id = NEW.id) THEN
+    -- Planned anew each time: a plan made while the table was empty may be that of a walk through all of it.
+    EXECUTE 'SELECT * FROM ibex.audit_events WHERE org_id = $1 AND id = $2' INTO stored
+    USING NEW.org_id, NEW.id;
+    IF stored.id IS NOT NULL THEN
+        IF (stored.actor, stored.action, stored.target, stored.outcome)
+            IS DISTINCT FROM (NEW.actor, NEW.action, NEW.target, NEW.outcome)
+            OR (stored.request_id, stored.address, stored.detail)
+            IS DISTINCT FROM (NEW.request_id, NEW.address, NEW.detail)
+        THEN
+            RAISE EXCEPTION 'another event has the id %', NEW.id USING ERRCODE = 'unique_violation';
+        END IF;
         RETURN NULL;
     END IF;
     NEW.number := head.number + 1;
@@ -171,7 +203,8 @@ $$;
 REVOKE ALL ON FUNCTION ibex.chain_audit_event() FROM PUBLIC;
 """
 
-# Events from before there was a chain are chained in the order of their ids, with the times they have.
+# Events from before there was a chain are chained in the order of their ids, with the times they have. Their
+# details get the spelling that later ones have: keys in order, no spaces.
 CHAIN_OLD_EVENTS = """
 ALTER TABLE ibex.audit_events DISABLE TRIGGER append_only;
 ALTER TABLE ibex.audit_events NO FORCE ROW LEVEL SECURITY;
@@ -185,11 +218,17 @@ BEGIN
         INSERT INTO ibex.audit_chains VALUES (event.org_id, 0, sha256(event.org_id::text::bytea))
         ON CONFLICT (org_id) DO NOTHING;
         SELECT * INTO head FROM ibex.audit_chains WHERE org_id = event.org_id;
+        SELECT '{' || coalesce(
+            string_agg(to_json(key) || ':' || value, ',' ORDER BY key COLLATE "C"), ''
+        ) || '}'
+        INTO event.detail
+        FROM jsonb_each(event.detail::jsonb);
         event.number := head.number + 1;
         event.previous_hash := head.hash;
         event.hash := sha256(head.hash || convert_to(ibex.audit_text(event), 'UTF8'));
         UPDATE ibex.audit_events
-        SET number = event.number, previous_hash = event.previous_hash, hash = event.hash
+        SET detail = event.detail, number = event.number, previous_hash = event.previous_hash,
+            hash = event.hash
         WHERE org_id = event.org_id AND id = event.id;
         UPDATE ibex.audit_chains SET number = event.number, hash = event.hash WHERE org_id = event.org_id;
     END LOOP;
@@ -204,6 +243,7 @@ ALTER TABLE ibex.audit_events
     ALTER COLUMN previous_hash SET NOT NULL,
     ALTER COLUMN hash SET NOT NULL,
     ADD UNIQUE (org_id, number);
+CREATE INDEX audit_events_at ON ibex.audit_events (org_id, at);
 CREATE TRIGGER chain BEFORE INSERT ON ibex.audit_events
     FOR EACH ROW EXECUTE FUNCTION ibex.chain_audit_event();
 """
@@ -247,8 +287,11 @@ DECLARE
 BEGIN
     PERFORM set_config('app.current_org_id', p_id::text, true);
     PERFORM set_config('ibex.erasing', 'yes', true);
+    -- One that another process is erasing at this moment is left to it.
     DELETE FROM ibex.organizations
-    WHERE id = p_id AND status = 'deleting' AND delete_after <= clock_timestamp();
+    WHERE status = 'deleting'
+        AND delete_after <= clock_timestamp()
+        AND id = (SELECT o.id FROM ibex.organizations AS o WHERE o.id = p_id FOR UPDATE SKIP LOCKED);
     is_erased := FOUND;
     IF is_erased THEN
         INSERT INTO ibex.erasures (organization) VALUES (p_id);
@@ -256,6 +299,34 @@ BEGIN
     PERFORM set_config('ibex.erasing', '', true);
     PERFORM set_config('app.current_org_id', coalesce(before, ''), true);
     RETURN is_erased;
+END
+$$;
+
+CREATE FUNCTION ibex.next_organization_to_erase(p_after uuid) RETURNS uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT o.id FROM ibex.organizations AS o
+    WHERE o.status = 'deleting' AND o.delete_after <= clock_timestamp() AND (p_after IS NULL OR o.id > p_after)
+    ORDER BY o.id
+    LIMIT 1
+$$;
+
+-- Whether nobody could administer organizations any more over REST if this one were gone. Two that are asked
+-- about at once are asked about one after the other, up to the end of the transaction.
+CREATE FUNCTION ibex.is_last_with_platform_rights(p_id uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    holders uuid[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(8, 464912388);
+    SELECT array_agg(DISTINCT t.org_id) INTO holders
+    FROM ibex.tokens AS t
+    JOIN ibex.organizations AS o ON o.id = t.org_id AND o.status = 'active'
+    LEFT JOIN ibex.users AS u ON u.org_id = t.org_id AND u.id = t.user_id
+    WHERE t.platform & 1 <> 0
+        AND t.revoked_at IS NULL
+        AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+        AND (t.user_id IS NULL OR u.status = 'active');
+    RETURN coalesce(holders = ARRAY[p_id], false);
 END
 $$;
 """
@@ -333,9 +404,11 @@ CREATE POLICY lookup ON ibex.{table} FOR SELECT TO CURRENT_USER USING (true);
 
 FUNCTIONS = (
     "note_change(text, uuid)",
-    "changes_after(bigint)",
+    "changes_after(bigint, timestamptz)",
     "credential_key_ids()",
     "erase_organization(uuid)",
+    "next_organization_to_erase(uuid)",
+    "is_last_with_platform_rights(uuid)",
     "find_principal(uuid, uuid, text)",
 )
 

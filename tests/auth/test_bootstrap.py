@@ -8,8 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ibex.auth import Credentials, bootstrap, tokens
+from ibex.auth import EVERYTHING, Credentials, Grant, bootstrap, token_id
 from ibex.auth.bootstrap import CREDENTIALS
+from ibex.auth.tokens.service import TokenService
 from tests.auth.validators import checking
 from tests.fixtures import Database
 from tests.operator import Operator
@@ -31,9 +32,10 @@ async def test_the_first_start_creates_an_identity_that_works(
         "agent_id": credentials.agent_id,
     }
     async with checking(database) as checked:
-        principal = await checked.validator.authenticate(credentials.token, None)
+        principal = await checked.validator.authenticate_agent(credentials.token, None, None)
     assert str(principal.org_id) == credentials.org_id
     assert str(principal.agent_id) == credentials.agent_id
+    assert Grant(principal.permissions, principal.platform) == EVERYTHING
 
 
 async def test_a_second_start_changes_nothing(operator: Operator, tmp_path: Path) -> None:
@@ -56,16 +58,16 @@ async def test_a_start_that_was_killed_is_completed(
     async def die(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(operator.administration, "create_token", die)
+    monkeypatch.setattr(TokenService, "create", die)
     with pytest.raises(KeyboardInterrupt):
         await bootstrap(operator.administration, tmp_path, URL)
     monkeypatch.undo()
     credentials = await bootstrap(operator.administration, tmp_path, URL)
     assert credentials is not None
-    organization = await operator.administration.find_organization("default")
-    assert organization is not None
-    listed = await operator.administration.list_tokens(organization.id)
-    assert [token.id for token in listed] == [tokens.parse(credentials.token).id]  # type: ignore[union-attr]
+    org_id = await operator.administration.organizations.find_by_slug("default")
+    assert org_id is not None
+    listed = await operator.administration.tokens.page(org_id, None, 10)
+    assert [token.id for token in listed] == [token_id(credentials.token)]
 
 
 async def test_the_credentials_of_another_database_are_not_shown(operator: Operator, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from ibex.auth import TokenValidator
 from ibex.errors import IbexError
@@ -41,12 +42,13 @@ class Clock:
 
 @dataclass(slots=True)
 class Checked:
-    """A validator, with the clock, the feed and the database that it looks at."""
+    """A validator, the clock, feed and database that it looks at, and the refusals it has told of."""
 
     validator: TokenValidator
     postgres: CountingPostgres
     clock: Clock
-    feed: list[bool] = field(default_factory=lambda: [True])
+    feed: list[bool]
+    refused: list[tuple[UUID, str, str | None]]
 
     async def code(self, token: str, agent: str | None = None, address: str | None = None) -> str:
         """The agent's slug, or the code of the refusal."""
@@ -67,19 +69,24 @@ async def checking(
     pepper: bytes = PEPPER,
     cache_seconds: float = 30.0,
     within: float = 5.0,
+    capacity: int = 10_000,
+    feed_is_live: Callable[[], bool] | None = None,
 ) -> AsyncIterator[Checked]:
     postgres = CountingPostgres(database.service_dsn, connections=4, wait=1.0)
     await postgres.open()
     clock, feed = Clock(), [True]
+    refused: list[tuple[UUID, str, str | None]] = []
     validator = TokenValidator(
         postgres,
         pepper,
         cache_seconds=cache_seconds,
         timeout=within,
-        feed_is_live=lambda: feed[0],
+        feed_is_live=feed_is_live or (lambda: feed[0]),
+        refused=lambda principal, code, seen_from: refused.append((principal.token_id, code, seen_from)),
+        capacity=capacity,
         clock=clock,
     )
     try:
-        yield Checked(validator, postgres, clock, feed)
+        yield Checked(validator, postgres, clock, feed, refused)
     finally:
         await postgres.close()

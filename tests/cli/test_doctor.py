@@ -213,6 +213,25 @@ def test_a_pepper_that_is_lost(tmp_path: Path, data_dir: Path) -> None:
     assert "is missing" in findings["token pepper"]["text"]
 
 
+def test_a_master_key_that_is_lost_or_not_private(tmp_path: Path, data_dir: Path) -> None:
+    arguments = ("--data-dir", str(data_dir), "credential", "set", "mock")
+    assert run_ibex(*arguments, folder=tmp_path, stdin="sk-0123456789abcdef").returncode == 0
+    file = data_dir / "secrets" / "master-keys"
+    with running_postgres(data_dir) as postgres:
+        extra = given(postgres)
+        _, sound, _ = examine(data_dir, tmp_path, f"--port={free_port()}", extra=extra)
+        file.chmod(0o644)
+        _, open_to_all, _ = examine(data_dir, tmp_path, f"--port={free_port()}", extra=extra)
+        file.unlink()
+        _, lost, _ = examine(data_dir, tmp_path, f"--port={free_port()}", extra=extra)
+    assert problems(sound) == set()
+    assert "every provider key opens" in sound["master keys"]["text"]
+    assert problems(open_to_all) == problems(lost) == {"master keys"}
+    assert "chmod 600" in open_to_all["master keys"]["remedy"]
+    assert "sealed under the master key" in lost["master keys"]["text"]
+    assert not file.exists()
+
+
 def test_an_alias_that_leads_nowhere(tmp_path: Path) -> None:
     extra = {"IBEX_ALIASES": '{"fast": "y"}', "IBEX_PROVIDERS": '{"a": {"models": ["x"]}}'}
     _, findings, _ = examine(tmp_path / "data", tmp_path, "--offline", f"--port={free_port()}", extra=extra)

@@ -14,6 +14,7 @@ from tests.end_to_end.instance import Instance, environment
 pytestmark = pytest.mark.xdist_group("docs")
 
 _ADDRESS = "127.0.0.1:8080"
+_RPC_ADDRESS = "127.0.0.1:50051"
 _PATIENCE = 60.0
 # An error status fails the block, which curl alone does not do.
 _SHELL = 'set -euo pipefail; curl() { command curl --fail-with-body --silent --show-error "$@"; };\n'
@@ -55,8 +56,9 @@ def test_what_is_not_run_is_not_much() -> None:
 
 
 def _run(instance: Instance, block: Block) -> "subprocess.CompletedProcess[str]":
-    """As a reader who has pasted the lines that set the variables; only the port is another one."""
+    """As a reader who has pasted the lines that set the variables; only the ports are other ones."""
     text = block.text.replace(_ADDRESS, f"127.0.0.1:{instance.port}")
+    text = text.replace(_RPC_ADDRESS, f"127.0.0.1:{instance.extra['IBEX_GRPC_PORT']}")
     shell = ["bash", "-c", _SHELL + text]
     python = [sys.executable, "-c", text]
     path = f"{Path(sys.executable).parent}:{environment()['PATH']}"

@@ -102,7 +102,7 @@ def test_every_command_and_option_that_is_named_exists() -> None:
 
 
 def test_every_path_that_is_named_exists(instance: Instance) -> None:
-    named = set(re.findall(r"(?<=[ `])/(?:v1/[a-z_/]+|health|ready|metrics)", _ALL_TEXT))
+    named = set(re.findall(r"(?<=[ `])/(?:v1/[a-z_/-]+|health|ready|metrics)", _ALL_TEXT))
 
     assert {"/v1/chat/completions", "/v1/embeddings", "/v1/models"} <= named
     assert [path for path in named if instance.get(path)[0] == 404] == []

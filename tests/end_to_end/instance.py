@@ -16,7 +16,7 @@ from uuid import UUID
 
 from openai import AsyncOpenAI, OpenAI
 
-from ibex.auth import Administration, load_pepper
+from ibex.auth import Administration, key_ring, load_pepper
 from ibex.storage import Postgres, connect_single
 from tests.embedded.running import wait_for
 from tests.end_to_end.processes import children, descendants, program
@@ -42,13 +42,14 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run_ibex(
-    *arguments: str, folder: Path, extra: Mapping[str, str] | None = None
+    *arguments: str, folder: Path, extra: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "ibex", *arguments],
         cwd=folder,
         env=environment(extra),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=_PATIENCE,
@@ -69,6 +70,7 @@ class Instance:
     ) -> None:
         self.folder = folder
         self.data_dir = data_dir or folder / "data"
+        self.extra = dict(extra or {})
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -135,9 +137,9 @@ class Instance:
             return False
         return status == 200 and all(state["ok"] for state in json.loads(body)["dependencies"].values())
 
-    def ibex(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def ibex(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Another command on the same data directory."""
-        return run_ibex("--data-dir", str(self.data_dir), *arguments, folder=self.folder)
+        return run_ibex("--data-dir", str(self.data_dir), *arguments, folder=self.folder, stdin=stdin)
 
     def administer(self, work: Callable[[Administration, UUID], Awaitable[Result]]) -> Result:
         """Do what no command does, with the running servers; `work` gets the default organization's id."""
@@ -148,8 +150,12 @@ class Instance:
             redis = connect_single(addresses["redis_url"], timeout=5.0)
             await postgres.open()
             try:
-                administration = Administration(
-                    postgres, redis, load_pepper(self.data_dir, None), actor="test"
+                administration = Administration.over(
+                    postgres,
+                    redis,
+                    load_pepper(self.data_dir, None),
+                    key_ring(self.data_dir, None, None),
+                    ("mock",),
                 )
                 return await work(administration, UUID(self.credentials["org_id"]))
             finally:

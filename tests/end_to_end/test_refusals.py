@@ -1,14 +1,13 @@
 """Every refusal is the typed exception that the official client has for it, with a code of its own."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import openai
 import pytest
 
-from ibex.auth import ALL, CHAT, Administration, Permission
+from ibex.auth import ALL, CHAT, Actor, Administration, Grant, Permission, TokenRequest
 from tests.end_to_end.instance import Instance
 from tests.providers import behaviours
 from tests.providers.threaded import ThreadedStub
@@ -33,11 +32,25 @@ def code_of(raised: pytest.ExceptionInfo[Any]) -> str | None:
     return error.code
 
 
-def token_for(instance: Instance, permissions: Permission = CHAT, **options: Any) -> str:
+def token_for(
+    instance: Instance,
+    permissions: Permission = CHAT,
+    agent: str | None = None,
+    default_agent: str | None = None,
+) -> str:
     """A new token of the default organization."""
 
     async def work(administration: Administration, org_id: UUID) -> str:
-        return str(await administration.create_token(org_id, "test", permissions, **options))
+        async def id_of(slug: str | None) -> UUID | None:
+            return (await administration.agents.find_by_slug(org_id, slug)).id if slug else None
+
+        request = TokenRequest(
+            "test",
+            Grant(permissions),
+            agent_id=await id_of(agent),
+            default_agent_id=await id_of(default_agent),
+        )
+        return (await administration.tokens.create(Actor.local(org_id, "test"), request)).text
 
     return instance.administer(work)
 
@@ -50,7 +63,15 @@ def revoked(instance: Instance) -> str:
 
 
 def expired(instance: Instance) -> str:
-    return token_for(instance, default_agent="default", expires_at=datetime.now(UTC) - timedelta(hours=1))
+    created = token_for(instance, default_agent="default")
+
+    async def expire(administration: Administration, org_id: UUID) -> int:
+        return await administration.postgres.execute(
+            org_id, "UPDATE ibex.tokens SET expires_at = now() WHERE id = %s", (created.split("_")[2],)
+        )
+
+    assert instance.administer(expire) == 1
+    return created
 
 
 def mistyped(instance: Instance) -> str:
@@ -92,8 +113,8 @@ def test_a_missing_permission(shared: Instance) -> None:
 
 def test_the_agent_of_another_organization_and_one_that_does_not_exist(shared: Instance) -> None:
     async def other(administration: Administration, org_id: UUID) -> str:
-        organization = await administration.create_organization("other", "Other")
-        return str((await administration.create_agent(organization.id, "Theirs")).id)
+        organization = await administration.organizations.create("test", "Other")
+        return str((await administration.agents.create(Actor.local(organization.id, "test"), "Theirs")).id)
 
     for agent in (shared.administer(other), "01900000-0000-7000-8000-000000000000", "theirs"):
         with pytest.raises(openai.PermissionDeniedError) as raised:

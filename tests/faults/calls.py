@@ -1,11 +1,12 @@
 """Calls through a service while something is wrong."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx2
 import psycopg
+from psycopg.rows import scalar_row
 
-from ibex.auth import invalidation
+from ibex.auth.changes.log import CHANNEL
 from tests.faults.waiting import until
 from tests.fixtures import Database
 from tests.operator import Operator
@@ -35,12 +36,27 @@ async def known(service: Service, operator: Operator) -> None:
     """Wait until the service has its own token in its cache, and keeps it: it hears of changes by then."""
 
     async def hears() -> bool:
-        subscribers: Any = await operator.redis.pubsub_numsub(invalidation.CHANNEL)
+        subscribers: Any = await operator.redis.pubsub_numsub(CHANNEL)
         return bool(subscribers[0][1])
 
+    async def has_read_on() -> bool:
+        return await _any(
+            operator,
+            "SELECT 1 FROM pg_stat_activity WHERE state = 'idle' AND query_start > %s"
+            " AND query LIKE 'SELECT * FROM ibex.changes_after%%'",
+            (subscribed_at,),
+        )
+
     await until(hears)
+    # A subscription is trusted once the log has been read after it.
+    subscribed_at = await operator.postgres.fetch_one(None, "SELECT clock_timestamp()", row=scalar_row)
+    await until(has_read_on)
     await until(lambda: is_admitted(service, service.token))
     assert await is_admitted(service, service.token)
+
+
+async def _any(operator: Operator, query: LiteralString, parameters: tuple[object, ...]) -> bool:
+    return bool(await operator.postgres.fetch_all(None, query, parameters, row=scalar_row))
 
 
 async def is_admitted(service: Service, token: str) -> bool:

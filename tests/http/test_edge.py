@@ -1,6 +1,8 @@
 """The outermost layer answers even where an endpoint fails."""
 
 import logging
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import httpx2
 import pytest
@@ -20,10 +22,23 @@ async def greet(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(send, 200, b'{"hello":"you"}')
 
 
+class Notes:
+    """An application that is mounted beside the table of paths."""
+
+    paths: Mapping[str, Collection[str]] = MappingProxyType({"/v1/notes": ("GET",)})
+
+    def serves(self, path: str) -> bool:
+        return path.startswith("/v1/notes")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await respond(send, 200, b'{"noted":true}')
+
+
 @pytest.fixture
 def client() -> httpx2.AsyncClient:
     edge = Edge(
         {"/fail": {"GET": fail}, "/greet": {"GET": greet}},
+        Notes(),
         docs_base_url="http://docs",
         refused=lambda status: None,
         startup=nothing,
@@ -50,3 +65,11 @@ async def test_anthropic_clients_are_answered_in_their_dialect(client: httpx2.As
         body = (await client.post("/v1/messages")).json()
     assert body["type"] == "error"
     assert body["error"]["type"] == "not_found_error"
+
+
+async def test_what_is_mounted_answers_for_its_own_paths_only(client: httpx2.AsyncClient) -> None:
+    async with client:
+        assert (await client.get("/v1/notes/7")).json() == {"noted": True}
+        assert (await client.get("/v1/other")).status_code == 404
+        # Whoever leaves out the /v1 is told.
+        assert "try /v1/notes" in (await client.get("/notes")).json()["error"]["message"]

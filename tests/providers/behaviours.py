@@ -178,7 +178,7 @@ def status(code: int, retry_after: str = "7") -> Behaviour:
 
     async def answer(exchange: Exchange) -> None:
         headers = {"retry-after": retry_after} if code in (429, 503) else {}
-        key = (exchange.request.header("authorization") or "").removeprefix("Bearer ")
+        key = exchange.request.key or ""
         body = {
             400: payloads.error(
                 "This model's maximum context length is 128000 tokens.",
@@ -194,6 +194,15 @@ def status(code: int, retry_after: str = "7") -> Behaviour:
             429: payloads.error("Rate limit reached.", "rate_limit_error", "rate_limit_exceeded"),
         }.get(code, payloads.error(HTTPStatus(code).phrase, "server_error"))
         await exchange.respond(payloads.encode(body), status=code, headers=headers)
+
+    return answer
+
+
+def for_key(key: str, behaviour: Behaviour, otherwise: Behaviour = ordinary) -> Behaviour:
+    """``behaviour`` for requests with this key, ``otherwise`` for all others."""
+
+    async def answer(exchange: Exchange) -> None:
+        await (behaviour if exchange.request.key == key else otherwise)(exchange)
 
     return answer
 

@@ -26,6 +26,12 @@ class Request:
         """The first value of a header, or None."""
         return next((value for key, value in self.headers if key == name.lower()), None)
 
+    @property
+    def key(self) -> str | None:
+        """The key it came with, as a bearer token."""
+        authorization = self.header("authorization")
+        return authorization.removeprefix("Bearer ") if authorization is not None else None
+
     def json(self) -> Any:
         """The body as JSON; raises ``json.JSONDecodeError`` when it is none."""
         return json.loads(self.body)

@@ -133,5 +133,6 @@ async def test_the_providers_own_headers_do_not_reach_the_client(standing: Stand
         "x-ratelimit-limit",
         "x-ratelimit-remaining",
         "x-ratelimit-reset",
+        "x-ratelimit-scope",
     }
     await assert_still_works(standing.service)

@@ -11,7 +11,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from ibex.auth import CHAT as CHAT_PERMISSIONS
-from ibex.auth import Principal
+from ibex.auth import AgentPrincipal
 from ibex.ids import uuid7
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer, fingerprint
 from ibex.storage import connect_single
@@ -35,8 +35,8 @@ async def ask(standing: Standing, key: str, body: dict[str, Any], **headers: str
         return await client.post(CHAT, json=body, headers={"Idempotency-Key": key, **headers})
 
 
-def somebody() -> Principal:
-    return Principal(uuid7(), uuid7(), uuid7(), "helper", CHAT_PERMISSIONS, None)
+def somebody() -> AgentPrincipal:
+    return AgentPrincipal(uuid7(), uuid7(), CHAT_PERMISSIONS, agent_id=uuid7(), agent_slug="helper")
 
 
 async def until_replayed(
@@ -185,7 +185,7 @@ async def test_a_request_that_is_refused_after_its_key_was_taken_gives_it_back(
 
 async def test_keys_of_two_agents_have_nothing_to_do_with_each_other(standing: Standing) -> None:
     org_id = standing.service.org_id
-    await standing.operator.administration.create_agent(org_id, "Other", "other")
+    await standing.operator.create_agent(org_id, "Other", "other")
     token = await standing.operator.token(org_id, agent="other")
     await ask(standing, "both", chat())
     response = await ask(standing, "both", chat(), Authorization=f"Bearer {token}")

@@ -10,7 +10,7 @@ from tests.operator import Operator
 
 
 async def _session(operator: Operator, org_id: UUID, session_id: str, last_turn: datetime) -> None:
-    agent = await operator.administration.find_agent(org_id, "helper")
+    agent = await operator.agent(org_id, "helper")
     async with operator.postgres.transaction(org_id) as connection:
         await connection.execute(
             """

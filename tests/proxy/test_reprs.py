@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from ibex.auth import CHAT, Principal
-from ibex.http import RequestHeaders
+from ibex.auth import CHAT, AgentPrincipal, ProviderKey
+from ibex.http import ClientAddress, RequestHeaders
 from ibex.ids import uuid7
 from ibex.proxy.call import Call, Operation
+from ibex.proxy.estimate import estimate_embeddings
 from ibex.proxy.idempotency import StoredAnswer
+from ibex.proxy.keys import Route
 from ibex.proxy.payload import Payload, parse_embeddings
 from ibex.proxy.providers.base import ProviderRequest
 from ibex.proxy.providers.breaker import CircuitBreaker
@@ -49,11 +51,12 @@ class Said:
         UPSTREAM,
         Target(UPSTREAM, "m"),
         ProviderRequest("/", BYTES, "m", False, {"X-Key": SECRET}),
+        Route((), {"u": ProviderKey(SECRET, "caller")}),
         PAYLOAD,
         Call(
-            Operation("embeddings", "/embeddings", CHAT, parse_embeddings, False),
+            Operation("embeddings", "/embeddings", CHAT, parse_embeddings, estimate_embeddings, False),
             uuid7(),
-            Principal(uuid7(), uuid7(), uuid7(), "helper", CHAT, None),
+            AgentPrincipal(uuid7(), uuid7(), CHAT, agent_id=uuid7(), agent_slug="helper"),
             PAYLOAD,
             BYTES,
             None,
@@ -61,7 +64,7 @@ class Said:
         ),
         StoredAnswer("application/json", BYTES, None),
         RequestHeaders.of({"headers": HEADERS}),
-        Request.of("models", {"headers": HEADERS}),
+        Request.of("models", {"headers": HEADERS}, ClientAddress()),
         Answer(Target(UPSTREAM, "m"), Said(), BYTES, False),
         AttemptFailedError("error", 400, error={"message": SECRET}),
     ],

@@ -102,7 +102,7 @@ async def test_a_session_counts_its_turns(standing: Standing) -> None:
 
 async def test_two_agents_with_the_same_id_have_two_sessions(standing: Standing) -> None:
     org_id = standing.service.org_id
-    await standing.operator.administration.create_agent(org_id, "Second", "second")
+    await standing.operator.create_agent(org_id, "Second", "second")
     token = await standing.operator.token(org_id, agent="second")
     await ask(standing, chat_bytes(), session_id="shared")
     async with standing.service.http() as client:

@@ -7,6 +7,8 @@ from psycopg import Connection, sql
 
 from ibex.ids import uuid7
 
+WRITTEN_BY_TRIGGERS = ("audit_chains",)
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -60,6 +62,20 @@ class Tenant:
                 "overhead_ms": 1.0,
                 "latency_ms": 1.0,
             },
+            "provider_credentials": {
+                "org_id": self.id,
+                "provider": self.canary,
+                "sealed": b"-",
+                "key_id": "key",
+                "hint": "hint",
+            },
+            "limit_overrides": {
+                "org_id": self.id,
+                "id": uuid7(),
+                "scope": "end_user",
+                "subject": self.canary,
+                "requests_per_minute": 1,
+            },
             "audit_events": {
                 "org_id": self.id,
                 "id": uuid7(),
@@ -69,7 +85,13 @@ class Tenant:
             },
         }
 
+    def tables(self) -> list[str]:
+        """Every table in which it has a row, those included that triggers write."""
+        return [*self.rows(), *WRITTEN_BY_TRIGGERS]
+
     def insert(self, connection: Connection) -> None:
+        # The trigger that chains the audit reads the chain of the organization that is set.
+        connection.execute("SELECT set_config('app.current_org_id', %s, false)", (str(self.id),))
         for table, row in self.rows().items():
             insert(connection, table, row)
 

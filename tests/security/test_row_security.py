@@ -14,6 +14,7 @@ from tests.security.catalogue import holes, tenant_tables
 from tests.security.tenants import Tenant, insert
 
 ADA, BOB = "canary-of-ada", "canary-of-bob"
+REMOVABLE = ("provider_credentials", "limit_overrides")
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def test_the_schema_has_no_hole(database: Database) -> None:
 
 def test_the_walk_finds_every_tenant_table(database: Database) -> None:
     with superuser(database) as connection:
-        assert set(tenant_tables(connection)) == set(Tenant("x").rows())
+        assert set(tenant_tables(connection)) == set(Tenant("x").tables())
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,12 @@ def test_the_walk_finds_every_tenant_table(database: Database) -> None:
         ("ALTER ROLE ibex_service BYPASSRLS", "ibex_service may act as ibex_service"),
         ("ALTER ROLE ibex_service SUPERUSER", "ibex_service may act as ibex_service"),
         ("GRANT DELETE ON ibex.users TO ibex_service", "privilege: users DELETE"),
+        ("GRANT DELETE ON ibex.organizations TO ibex_service", "privilege: organizations DELETE"),
+        ("GRANT TRUNCATE ON ibex.limit_overrides TO ibex_service", "privilege: limit_overrides TRUNCATE"),
+        ("GRANT UPDATE ON ibex.audit_chains TO ibex_service", "privilege: audit_chains UPDATE"),
+        ("GRANT UPDATE ON ibex.session_turns TO ibex_service", "privilege: session_turns UPDATE"),
+        ("GRANT SELECT ON ibex.changes TO ibex_service", "privilege: changes SELECT"),
+        ("GRANT INSERT ON ibex.erasures TO ibex_service", "privilege: erasures INSERT"),
         ("GRANT TRUNCATE ON ibex.users TO ibex_service", "privilege: users TRUNCATE"),
         ("GRANT SELECT ON ibex.users TO PUBLIC", "privilege: users SELECT"),
         ("GRANT CREATE ON SCHEMA ibex TO ibex_service", "privilege: schema ibex CREATE"),
@@ -100,19 +107,20 @@ def test_the_walk_reports_damage(database: Database, damage: str, finding: str) 
 def test_each_organization_sees_its_own_rows_only(database: Database, ada: Tenant, bob: Tenant) -> None:
     for mine, other in ((ada, bob), (bob, ada)):
         with service(database, mine.id) as connection:
-            for table in mine.rows():
-                rows = _everything_in(connection, table)
-                assert len(rows) == 1
-                assert mine.canary in rows[0]
-                assert other.canary not in rows[0]
+            for table in mine.tables():
+                [row] = _everything_in(connection, table)
+                assert str(mine.id) in row
+                assert (mine.canary in row) == (table in mine.rows())
+                assert other.canary not in row
+                assert str(other.id) not in row
 
 
 def test_without_an_organization_nothing_is_seen(database: Database, ada: Tenant) -> None:
     with service(database, None) as connection:
-        for table in ada.rows():
+        for table in ada.tables():
             assert _everything_in(connection, table) == []
         connection.execute("SELECT set_config('app.current_org_id', '', true)")
-        for table in ada.rows():
+        for table in ada.tables():
             assert _everything_in(connection, table) == []
 
 
@@ -137,16 +145,25 @@ def test_rows_cannot_be_written_for_another_organization(
             insert(connection, table, row)
 
 
-@pytest.mark.parametrize("table", ["organizations", "users", "agents", "tokens", "sessions"])
+CHANGED_BY = {
+    "organizations": "status = status",
+    "users": "status = status",
+    "agents": "status = status",
+    "tokens": "revoked_at = now()",
+    "sessions": "status = status",
+    "provider_credentials": "updated_at = now()",
+    "limit_overrides": "updated_at = now()",
+}
+
+
+@pytest.mark.parametrize("table", CHANGED_BY)
 def test_rows_of_another_organization_cannot_be_changed_or_taken(
     database: Database, ada: Tenant, bob: Tenant, table: str
 ) -> None:
     key = sql.Identifier("id" if table == "organizations" else "org_id")
     name = sql.Identifier("ibex", table)
     with service(database, ada.id) as connection:
-        update = sql.SQL("UPDATE {} SET status = status WHERE {} = %s")
-        if table == "tokens":
-            update = sql.SQL("UPDATE {} SET revoked_at = now() WHERE {} = %s")
+        update = sql.SQL("UPDATE {} SET " + CHANGED_BY[table] + " WHERE {} = %s")
         assert connection.execute(update.format(name, key), (bob.id,)).rowcount == 0
         assert connection.execute(update.format(name, key), (ada.id,)).rowcount == 1
         with pytest.raises(errors.InsufficientPrivilege, match="row-level security"):
@@ -162,10 +179,31 @@ def test_a_reference_into_another_organization_is_refused(
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {} CASCADE", "DROP TABLE {}"])
-def test_the_service_cannot_remove_anything(database: Database, ada: Tenant, statement: str) -> None:
-    for table in ada.rows():
-        with service(database, ada.id) as connection, pytest.raises(errors.InsufficientPrivilege):
-            connection.execute(sql.SQL(statement).format(sql.Identifier("ibex", table)))
+def test_the_service_can_remove_hardly_anything(database: Database, ada: Tenant, statement: str) -> None:
+    """Not even while it says that it is erasing, as the one function does that may."""
+    for table in (*ada.tables(), "changes", "erasures"):
+        if table in REMOVABLE and statement.startswith("DELETE"):
+            continue
+        with service(database, ada.id) as connection:
+            connection.execute("SELECT set_config('ibex.erasing', 'yes', true)")
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(sql.SQL(statement).format(sql.Identifier("ibex", table)))
+
+
+@pytest.mark.parametrize("table", REMOVABLE)
+def test_what_can_be_removed_is_ones_own(database: Database, ada: Tenant, bob: Tenant, table: str) -> None:
+    name = sql.Identifier("ibex", table)
+    with service(database, ada.id) as connection:
+        foreign = sql.SQL("DELETE FROM {} WHERE org_id = %s").format(name)
+        assert connection.execute(foreign, (bob.id,)).rowcount == 0
+        assert connection.execute(sql.SQL("DELETE FROM {}").format(name)).rowcount == 1
+    with service(database, bob.id) as connection:
+        assert len(_everything_in(connection, table)) == 1
+
+
+def test_a_chain_is_written_by_its_trigger_only(database: Database, ada: Tenant) -> None:
+    with service(database, ada.id) as connection, pytest.raises(errors.InsufficientPrivilege):
+        connection.execute("UPDATE ibex.audit_chains SET number = 0")
 
 
 @pytest.mark.parametrize(
@@ -188,6 +226,11 @@ def test_the_service_cannot_remove_anything(database: Database, ada: Tenant, sta
         "SELECT pg_read_file('/etc/passwd')",
         "UPDATE ibex.alembic_version SET version_num = '9999'",
         "UPDATE ibex.installation SET value = 'other'",
+        "SELECT 1 FROM ibex.changes",
+        "INSERT INTO ibex.changes (number, kind, subject) VALUES (1, 'token', gen_random_uuid())",
+        "SELECT 1 FROM ibex.erasures",
+        "INSERT INTO ibex.erasures (organization) VALUES (gen_random_uuid())",
+        "SELECT ibex.chain_audit_event()",
     ],
 )
 def test_the_service_cannot_change_the_rules(database: Database, statement: str) -> None:
@@ -217,7 +260,7 @@ def test_what_is_append_only_stays(database: Database, ada: Tenant, table: str) 
 
 def test_the_owner_too_sees_one_organization_at_a_time(database: Database, ada: Tenant, bob: Tenant) -> None:
     with psycopg.connect(database.owner_dsn) as connection:
-        for table in ("users", "sessions", "session_turns", "audit_events"):
+        for table in ("sessions", "session_turns", "audit_events", "audit_chains", "limit_overrides"):
             assert _everything_in(connection, table) == []
 
 

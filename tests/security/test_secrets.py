@@ -13,11 +13,12 @@ import pytest
 import redis
 from psycopg.conninfo import conninfo_to_dict
 
-from ibex.auth import CHAT, tokens
+from ibex.auth import CHAT, Permission
+from ibex.auth.tokens.secret import generate, parse, secret_hash
 from ibex.telemetry.logs import configure
 from tests.faults.waiting import until
 from tests.fixtures import Database
-from tests.operator import PEPPER, Operator
+from tests.operator import MASTER_KEY, PEPPER, Operator
 from tests.providers.payloads import ANSWER
 from tests.providers.stub import StubProvider
 from tests.service import API_KEY, Service
@@ -27,7 +28,9 @@ PROMPT = "canary-of-the-prompt"
 USER = "canary-of-the-user"
 IN_A_HEADER = "canary-of-a-header"
 IN_A_BODY = "canary-of-a-broken-body"
-FOREIGN = str(tokens.generate(UUID(int=5)))
+OWN_KEY = "sk-of-the-organization-0123456789"
+BROUGHT_KEY = "0123456789-brought-by-the-caller"
+FOREIGN = generate(UUID(int=5)).text(b"another installation's")
 
 
 @pytest.fixture
@@ -76,6 +79,35 @@ async def talk(service: Service) -> list[httpx2.Response]:
     return answers
 
 
+async def use_keys(service: Service, database: Database, manager: str) -> list[httpx2.Response]:
+    """Provider keys are set, brought, used, refused by the provider and refused by us."""
+    path, chat = "/v1/provider-credentials", {"messages": [{"role": "user", "content": PROMPT}]}
+    as_manager, brought = {"Authorization": f"Bearer {manager}"}, {"X-IBEX-Provider-Key": BROUGHT_KEY}
+    answers = []
+    with psycopg.connect(database.superuser_dsn) as connection:
+        connection.execute("UPDATE ibex.organizations SET allows_caller_keys = true")
+    async with service.http() as client:
+
+        async def put(provider: str, api_key: Any) -> None:
+            body = {"api_key": api_key}
+            answers.append(await client.put(f"{path}/{provider}", json=body, headers=as_manager))
+
+        async def post(model: str, **headers: str) -> None:
+            body = {**chat, "model": model}
+            answers.append(await client.post("/v1/chat/completions", json=body, headers=headers))
+
+        for api_key in (OWN_KEY, f" {OWN_KEY}", {"key": OWN_KEY}):
+            await put("openai", api_key)
+        await put(OWN_KEY, OWN_KEY)
+        for model in ("gpt-4o-mini", "status-401", "status-429", "status-400", "truncated"):
+            await post(model)
+            await post(model, **brought)
+            await post(model, **brought, **{"Idempotency-Key": model})
+        await post("gpt-4o-mini", **{"X-IBEX-Provider-Key": f"not a key {BROUGHT_KEY}"})
+        answers.append(await client.get(path, headers=as_manager))
+    return answers
+
+
 @pytest.mark.usefixtures("_restored")
 async def test_nothing_that_was_said_and_no_secret_is_told(
     database: Database,
@@ -97,6 +129,8 @@ async def test_nothing_that_was_said_and_no_secret_is_told(
         log_level="debug",
     ) as service:
         answers = await talk(service)
+        manager = await operator.token(service.org_id, Permission.ORGANIZATION_SETTINGS, agent=None)
+        answers += await use_keys(service, database, manager)
         async with service.http() as client:
             metrics = (await client.get("/metrics")).text
             ready = (await client.get("/ready")).text
@@ -113,6 +147,9 @@ async def test_nothing_that_was_said_and_no_secret_is_told(
         "token": service.token.rpartition("_")[2],
         "foreign token": FOREIGN.rpartition("_")[2],
         "provider key": API_KEY,
+        "key of the organization": OWN_KEY,
+        "key of the caller": BROUGHT_KEY,
+        "master key": MASTER_KEY,
         "pepper": PEPPER.decode(),
         "database password": str(conninfo_to_dict(database.service_dsn)["password"]),
     }
@@ -127,7 +164,7 @@ async def test_nothing_that_was_said_and_no_secret_is_told(
     rows = _everything_in_postgres(database)
     told = " ".join(answer.text + str(answer.headers) for answer in answers)
     for name, secret in secrets.items():
-        assert secret not in rows, f"{name} in the database"
+        assert not any(form in rows for form in forms_of(secret)), f"{name} in the database"
         assert secret not in told, f"{name} in an answer"
     # Who the user is belongs to a turn; what was said does not.
     for name in ("prompt", "completion", "header", "body"):
@@ -198,7 +235,7 @@ async def test_the_permissions_of_a_token_are_not_enough_to_read_its_secret(oper
     text = await operator.token(org_id, CHAT)
     async with operator.postgres.transaction(org_id) as connection:
         stored = await (await connection.execute("SELECT secret_hash FROM ibex.tokens")).fetchall()
-    token = tokens.parse(text)
+    token = parse(text, PEPPER)
     assert token is not None
-    assert stored == [(tokens.secret_hash(token, PEPPER),)]
+    assert stored == [(secret_hash(token, PEPPER),)]
     assert token.secret not in stored[0][0]

@@ -18,7 +18,7 @@ async def test_turns_are_stored_although_a_newer_replica_has_added_a_column(
     database: Database, operator: Operator
 ) -> None:
     org_id = await operator.organization()
-    agent = await operator.administration.find_agent(org_id, "helper")
+    agent = await operator.agent(org_id, "helper")
     with psycopg.connect(database.superuser_dsn) as connection:
         connection.execute("ALTER TABLE ibex.session_turns ADD COLUMN region text NOT NULL DEFAULT 'here'")
     turn = _turn(org_id=org_id, agent_id=agent.id)
@@ -30,7 +30,7 @@ async def test_turns_are_stored_although_a_newer_replica_has_added_a_column(
 
 async def test_every_field_of_a_turn_has_its_column(database: Database, operator: Operator) -> None:
     org_id = await operator.organization()
-    agent = await operator.administration.find_agent(org_id, "helper")
+    agent = await operator.agent(org_id, "helper")
     turn = _turn(org_id=org_id, agent_id=agent.id)
     await insert_turns(operator.postgres, org_id, [turn])
     async with operator.postgres.transaction(org_id) as connection:

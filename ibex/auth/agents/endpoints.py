@@ -1,16 +1,17 @@
 """`/v1/agents`."""
 
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 
 from ibex.auth.access import Access
 from ibex.auth.actor import Actor
-from ibex.auth.agents.schemas import AgentView, NewAgent
+from ibex.auth.agents.schemas import AgentChange, AgentView, NewAgent
 from ibex.auth.agents.service import AgentService
 from ibex.auth.permissions import Permission
 from ibex.rest import Page, PageQuery, Single, paginated
+
+Reference = Annotated[str, Path(description="The agent's id or slug.")]
 
 
 def router(agents: AgentService, access: Access) -> APIRouter:
@@ -33,18 +34,32 @@ def router(agents: AgentService, access: Access) -> APIRouter:
         return paginated(found, page.limit, AgentView.of, key=lambda agent: agent.id)
 
     @router.get("/{agent_id}")
-    async def get_agent(agent_id: UUID, actor: Reader) -> Single[AgentView]:
+    async def get_agent(agent_id: Reference, actor: Reader) -> Single[AgentView]:
         """Get an agent."""
-        return Single(data=AgentView.of(await agents.get(actor.org_id, agent_id)))
+        return Single(data=AgentView.of(await agents.resolve(actor.org_id, agent_id)))
+
+    @router.patch("/{agent_id}")
+    async def change_agent(agent_id: Reference, body: AgentChange, actor: Manager) -> Single[AgentView]:
+        """Change an agent's name, description or configuration."""
+        found = await agents.resolve(actor.org_id, agent_id)
+        changed = await agents.update(
+            actor, found.id, name=body.name, description=body.description, config=body.config
+        )
+        return Single(data=AgentView.of(changed))
 
     @router.post("/{agent_id}/pause")
-    async def pause_agent(agent_id: UUID, actor: Manager) -> Single[AgentView]:
-        """Refuse an agent's calls until it is resumed. Every process does so within a second."""
-        return Single(data=AgentView.of(await agents.pause(actor, agent_id)))
+    async def pause_agent(agent_id: Reference, actor: Manager) -> Single[AgentView]:
+        """Refuse an agent's calls until it is resumed.
+
+        Every process does so within a second.
+        """
+        found = await agents.resolve(actor.org_id, agent_id)
+        return Single(data=AgentView.of(await agents.pause(actor, found.id)))
 
     @router.post("/{agent_id}/resume")
-    async def resume_agent(agent_id: UUID, actor: Manager) -> Single[AgentView]:
+    async def resume_agent(agent_id: Reference, actor: Manager) -> Single[AgentView]:
         """Let a paused agent call again."""
-        return Single(data=AgentView.of(await agents.resume(actor, agent_id)))
+        found = await agents.resolve(actor.org_id, agent_id)
+        return Single(data=AgentView.of(await agents.resume(actor, found.id)))
 
     return router

@@ -66,6 +66,28 @@ async def find_by_slug(postgres: Postgres, org_id: UUID, slug: str) -> Agent | N
     return await postgres.fetch_one(org_id, _COLUMNS + "WHERE slug = %s", (slug,), row=class_row(Agent))
 
 
+async def update(
+    connection: Connection,
+    agent_id: UUID,
+    name: str | None,
+    description: str | None,
+    config: Mapping[str, Any] | None,
+) -> bool:
+    """Whether there is such an agent; what is None stays."""
+    cursor = await connection.execute(
+        """
+        UPDATE ibex.agents
+        SET name = coalesce(%s, name),
+            description = coalesce(%s, description),
+            config = coalesce(%s, config),
+            updated_at = now()
+        WHERE id = %s
+        """,
+        (name, description, None if config is None else Jsonb(dict(config)), agent_id),
+    )
+    return cursor.rowcount > 0
+
+
 async def set_status(connection: Connection, agent_id: UUID, status: str) -> bool:
     """Whether there is such an agent."""
     cursor = await connection.execute(

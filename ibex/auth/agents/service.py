@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg import errors
 
 from ibex.auth import audit
@@ -12,9 +13,20 @@ from ibex.auth.agents import repository
 from ibex.auth.agents.repository import Agent
 from ibex.auth.audit import AuditEvent
 from ibex.auth.changes import Change, ChangeLog
-from ibex.auth.names import checked_description, checked_name, checked_slug, invalid, no_access, slug_of
+from ibex.auth.names import (
+    as_uuid,
+    checked_description,
+    checked_name,
+    checked_slug,
+    invalid,
+    is_slug,
+    no_access,
+    slug_of,
+)
 from ibex.ids import uuid7
 from ibex.storage import Postgres
+
+_CONFIG_BYTES = 16 << 10
 
 
 class AgentService:
@@ -33,14 +45,13 @@ class AgentService:
         config: Mapping[str, Any] | None = None,
     ) -> Agent:
         """Raises VALIDATION_ERROR when a field is malformed or the slug is taken."""
-        name, description = checked_name(name), checked_description(description)
+        name, description, config = checked_name(name), checked_description(description), config or {}
+        _check_config(config)
         slug = checked_slug(slug if slug is not None else slug_of(name))
         agent_id = uuid7()
         try:
             async with self._postgres.transaction(actor.org_id) as connection:
-                await repository.insert(
-                    connection, actor.org_id, agent_id, slug, name, description, config or {}
-                )
+                await repository.insert(connection, actor.org_id, agent_id, slug, name, description, config)
                 await audit.record(connection, AuditEvent.of(actor, "agent.create", agent_id, slug=slug))
         except errors.UniqueViolation:
             raise invalid("slug", f"There is an agent `{slug}` already; choose another slug.") from None
@@ -63,6 +74,41 @@ class AgentService:
             raise invalid("agent", f"There is no agent `{slug[:80]}` in this organization.")
         return agent
 
+    async def resolve(self, org_id: UUID, reference: str) -> Agent:
+        """The agent with an id or slug. Raises ACCESS_DENIED when the organization has no such agent."""
+        agent_id = as_uuid(reference)
+        if agent_id is not None:
+            return await self.get(org_id, agent_id)
+        agent = (
+            await repository.find_by_slug(self._postgres, org_id, reference) if is_slug(reference) else None
+        )
+        if agent is None:
+            raise no_access("agent")
+        return agent
+
+    async def update(
+        self,
+        actor: Actor,
+        agent_id: UUID,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Agent:
+        """Change what is given; a configuration is replaced as a whole. Raises as `create`."""
+        name = None if name is None else checked_name(name)
+        description = None if description is None else checked_description(description)
+        if config is not None:
+            _check_config(config)
+        change = Change("agent", agent_id)
+        async with self._postgres.transaction(actor.org_id) as connection:
+            if not await repository.update(connection, agent_id, name, description, config):
+                raise no_access("agent")
+            await audit.record(connection, AuditEvent.of(actor, "agent.update", agent_id))
+            await self._changes.note(connection, change)
+        await self._changes.announce(change)
+        return await self.get(actor.org_id, agent_id)
+
     async def pause(self, actor: Actor, agent_id: UUID) -> Agent:
         """Refuse its calls from now on. Raises ACCESS_DENIED."""
         return await self._set_status(actor, agent_id, "paused", "agent.pause")
@@ -79,3 +125,9 @@ class AgentService:
             await self._changes.note(connection, change)
         await self._changes.announce(change)
         return await self.get(actor.org_id, agent_id)
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    size = len(orjson.dumps(dict(config)))
+    if size > _CONFIG_BYTES:
+        raise invalid("config", f"A configuration has {_CONFIG_BYTES} bytes at most as JSON, not {size}.")

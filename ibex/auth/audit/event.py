@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Literal, Self
 from uuid import UUID
 
-import orjson
-
 from ibex.auth.actor import Actor
 from ibex.auth.audit import repository
+from ibex.auth.audit.lines import spelled
+from ibex.auth.audit.repository import NewEvent
 from ibex.ids import uuid7
 from ibex.storage import Connection
 
 Outcome = Literal["success", "refused", "degraded"]
+
+# Longer than anything that is checked before it gets here; for what is not.
+_LONGEST_TEXT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,42 @@ class AuditEvent:
         )
 
 
-async def record(connection: Connection, event: AuditEvent) -> None:
-    """Write an event in the transaction of its cause, so that neither exists without the other.
+async def record(connection: Connection, *events: AuditEvent) -> None:
+    """Write events in the transaction of their cause, so that neither exists without the other.
 
     To come after the statements of the cause: the organization's next event waits for the transaction's end.
+    Whatever a text holds, it can be stored: an event never makes its cause fail.
     """
-    await repository.insert(
-        connection,
-        event.org_id,
-        event.id,
-        actor=event.actor,
-        action=event.action,
-        target=event.target,
+    await repository.insert(connection, [_storable(event) for event in events])
+
+
+def _storable(event: AuditEvent) -> NewEvent:
+    detail = {
+        _clean(key): _clean(value) if isinstance(value, str) else value for key, value in event.detail.items()
+    }
+    return NewEvent(
+        org_id=event.org_id,
+        id=event.id,
+        actor=_clean(event.actor),
+        action=_clean(event.action),
+        target=None if event.target is None else _clean(event.target),
         outcome=event.outcome,
         request_id=event.request_id,
-        address=event.address,
-        detail=orjson.dumps(dict(event.detail), option=orjson.OPT_SORT_KEYS).decode(),
+        address=_address(event.address),
+        detail=spelled(detail),
     )
+
+
+def _clean(text: str) -> str:
+    """Without what cannot be stored, NUL and halves of surrogate pairs, and not without end."""
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.encode("utf-8", "replace").decode()[:_LONGEST_TEXT]
+
+
+def _address(text: str | None) -> str | None:
+    """An IP address; None for what a proxy has put in its place, such as `unknown`."""
+    try:
+        # What follows the percent sign names an interface of this machine.
+        return None if text is None else str(ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None

@@ -15,7 +15,6 @@ class AuditTrail(WriteBehind[AuditEvent]):
         async def write(events: Sequence[AuditEvent]) -> None:
             for org_id, group in groupby(sorted(events, key=lambda e: e.org_id), key=lambda e: e.org_id):
                 async with postgres.transaction(org_id) as connection:
-                    for event in group:
-                        await record(connection, event)
+                    await record(connection, *group)
 
         super().__init__(write, dropped=dropped, capacity=10_000)

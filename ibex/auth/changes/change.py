@@ -5,7 +5,7 @@ from typing import Literal, get_args
 from uuid import UUID
 
 Kind = Literal["token", "agent", "user", "organization", "credentials", "limits"]
-KINDS: tuple[str, ...] = get_args(Kind)
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +17,8 @@ class Change:
 
     kind: Kind
     id: UUID
+
+
+def change_of(kind: str, subject: UUID) -> Change | None:
+    """The change that a newer or older version has written down; None for a kind unknown to this one."""
+    return next((Change(known, subject) for known in _KINDS if known == kind), None)

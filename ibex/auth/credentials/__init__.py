@@ -1,1 +1,1 @@
-"""Keys of providers that organizations bring, sealed."""
+"""Provider keys of organizations: sealed where they are stored, open only in the memory of who serves."""

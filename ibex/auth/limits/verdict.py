@@ -1,83 +1,54 @@
-"""What a limiter is asked and what it answers."""
+"""What a limiter answers."""
 
-from dataclasses import dataclass, field
-from typing import Literal
-from uuid import UUID
+from dataclasses import dataclass
 
-from ibex.auth.principal import AgentPrincipal, Principal
+from ibex.auth.limits.limit import DIMENSION_NAMES, SCOPE_NAMES, Limit
 from ibex.errors import ErrorCode, IbexError
-
-Scope = Literal["token", "agent", "organization"]
-
-_REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """At most `per_minute` requests in any 60 seconds for one token, agent or organization."""
-
-    scope: Scope
-    id: UUID
-    per_minute: int
-    name: str = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"{self.scope}:{self.id}")
-
-
-class RateLimits:
-    """Requests per minute of each scope."""
-
-    def __init__(self, token_rpm: int, agent_rpm: int, organization_rpm: int) -> None:
-        self._token_rpm = token_rpm
-        self._agent_rpm = agent_rpm
-        self._organization_rpm = organization_rpm
-        self._known: dict[tuple[UUID, UUID | None], tuple[RateLimit, ...]] = {}
-
-    def of(self, principal: Principal) -> tuple[RateLimit, ...]:
-        """The limits a caller is under, narrowest first."""
-        agent_id = principal.agent_id if isinstance(principal, AgentPrincipal) else None
-        caller = (principal.token_id, agent_id)
-        limits = self._known.get(caller)
-        if limits is None:
-            of_agent = (RateLimit("agent", agent_id, self._agent_rpm),) if agent_id else ()
-            limits = (
-                RateLimit("token", principal.token_id, self._token_rpm),
-                *of_agent,
-                RateLimit("organization", principal.org_id, self._organization_rpm),
-            )
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[caller] = limits
-        return limits
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer for one request, in terms of the limit with the least left.
+    """The answer for one request, in terms of one limit: the tightest, or the one that refuses longest.
 
-    `reset` is the number of seconds until `remaining` begins to grow again.
+    `remaining` is after this request. `reset` is the number of seconds until there will be more, or, for one
+    that is refused, until there will be enough; None when there never will be.
     """
 
     admitted: bool
-    limit: RateLimit
+    limit: Limit
     remaining: int
-    reset: int
+    reset: int | None
     is_local: bool = False
 
     def headers(self) -> dict[str, str]:
+        limit = self.limit
         return {
-            "X-RateLimit-Limit": str(self.limit.per_minute),
+            "X-RateLimit-Limit": str(limit.most),
             "X-RateLimit-Remaining": str(self.remaining),
-            "X-RateLimit-Reset": str(self.reset),
+            "X-RateLimit-Reset": str(60 if self.reset is None else self.reset),
+            "X-RateLimit-Scope": f"{limit.scope}; {limit.dimension}",
         }
 
-    def refusal(self) -> IbexError:
-        """The error for a request that was not admitted."""
+    def refusal(self, tokens: int = 0) -> IbexError:
+        """The error for a request that was not admitted, and that was estimated at so many tokens."""
+        limit = self.limit
+        scope, dimension = SCOPE_NAMES[limit.scope], DIMENSION_NAMES[limit.dimension]
+        headers = {"Retry-After": str(self.reset)}
+        if self.reset is not None:
+            message = (
+                f"This {scope} has reached its limit of {limit.most} {dimension}. "
+                f"Try again in {self.reset} s."
+            )
+        else:
+            # The official clients would try again by themselves.
+            headers = {"X-Should-Retry": "false"}
+            if limit.most == 0:
+                message = f"This {scope} is allowed no {dimension} at all."
+            else:
+                message = (
+                    f"This request may use {tokens} tokens, and this {scope} is limited to {limit.most} "
+                    "tokens per minute: it can never be admitted. Make it shorter, or lower `max_tokens`."
+                )
         return IbexError(
-            ErrorCode.RATE_LIMITED,
-            f"This {self.limit.scope} has reached its limit of {self.limit.per_minute} requests per minute. "
-            f"Try again in {self.reset} s.",
-            detail=f"limit: {self.limit.scope} requests per minute",
-            headers={"Retry-After": str(self.reset)},
+            ErrorCode.RATE_LIMITED, message, detail=f"limit: {scope} {dimension}", headers=headers
         )

@@ -1,10 +1,10 @@
 """The SQL of organizations."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from ibex.storage import Connection, Postgres
 
@@ -43,9 +43,35 @@ async def find(postgres: Postgres, org_id: UUID) -> Organization | None:
 
 async def next_organization(postgres: Postgres, after: UUID | None) -> UUID | None:
     """The id that follows another; with None, the first one."""
+    following = await next_organizations(postgres, after, 1)
+    return following[0] if following else None
+
+
+async def next_organizations(postgres: Postgres, after: UUID | None, limit: int) -> list[UUID]:
+    """The ids that follow another, of all organizations; with None, the first ones."""
+    rows = await postgres.fetch_all(
+        None,
+        """
+        WITH RECURSIVE walk (id, position) AS (
+            SELECT ibex.next_organization(%s), 1
+            UNION ALL
+            SELECT ibex.next_organization(walk.id), walk.position + 1
+            FROM walk
+            WHERE walk.id IS NOT NULL AND walk.position < %s
+        )
+        SELECT id FROM walk WHERE id IS NOT NULL ORDER BY position
+        """,
+        (after, limit),
+        row=class_row(_Id),
+    )
+    return [row.id for row in rows]
+
+
+async def next_to_erase(postgres: Postgres, after: UUID | None) -> UUID | None:
+    """The first after another whose grace period is over."""
     row = await postgres.fetch_one(
         None,
-        "SELECT id FROM ibex.next_organization(%s) AS id WHERE id IS NOT NULL",
+        "SELECT id FROM ibex.next_organization_to_erase(%s) AS id WHERE id IS NOT NULL",
         (after,),
         row=class_row(_Id),
     )
@@ -56,6 +82,71 @@ async def insert(connection: Connection, org_id: UUID, slug: str, name: str) -> 
     await connection.execute(
         "INSERT INTO ibex.organizations (id, slug, name) VALUES (%s, %s, %s)", (org_id, slug, name)
     )
+
+
+async def update(
+    connection: Connection, org_id: UUID, name: str | None, allows_caller_keys: bool | None
+) -> bool:
+    """Whether there is such an organization; what is None stays."""
+    cursor = await connection.execute(
+        """
+        UPDATE ibex.organizations
+        SET name = coalesce(%s, name), allows_caller_keys = coalesce(%s, allows_caller_keys)
+        WHERE id = %s
+        """,
+        (name, allows_caller_keys, org_id),
+    )
+    return cursor.rowcount > 0
+
+
+async def status_to_change(connection: Connection, org_id: UUID) -> str | None:
+    """The status, which stays until the end of the transaction; None when there is no such organization.
+
+    One whose grace period is over counts as erased: `erasing`.
+    """
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(
+            """
+            SELECT CASE WHEN delete_after <= clock_timestamp() THEN 'erasing' ELSE status END
+            FROM ibex.organizations
+            WHERE id = %s
+            FOR NO KEY UPDATE
+            """,
+            (org_id,),
+        )
+        status: str | None = await cursor.fetchone()
+        return status
+
+
+async def set_status(connection: Connection, org_id: UUID, status: str) -> None:
+    await connection.execute(
+        "UPDATE ibex.organizations SET status = %s, delete_after = NULL WHERE id = %s", (status, org_id)
+    )
+
+
+async def begin_to_delete(connection: Connection, org_id: UUID, grace: timedelta) -> None:
+    await connection.execute(
+        "UPDATE ibex.organizations SET status = 'deleting', delete_after = now() + %s WHERE id = %s",
+        (grace, org_id),
+    )
+
+
+async def is_last_with_platform_rights(connection: Connection, org_id: UUID) -> bool:
+    """Whether nobody else could administer organizations over REST; it stays so up to the commit."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute("SELECT ibex.is_last_with_platform_rights(%s)", (org_id,))
+        return bool(await cursor.fetchone())
+
+
+async def enter(connection: Connection, org_id: UUID) -> None:
+    """Go on in another organization, in the same transaction."""
+    await connection.execute("SELECT set_config('app.current_org_id', %s, true)", (str(org_id),))
+
+
+async def erase(postgres: Postgres, org_id: UUID) -> bool:
+    """Whether every row of an organization whose grace period is over has gone."""
+    erased = await postgres.fetch_one(None, "SELECT ibex.erase_organization(%s)", (org_id,), row=scalar_row)
+    return bool(erased)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
 """The SQL of tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from ibex.storage import Connection, Postgres
+
+State = Literal["active", "expired", "revoked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,24 @@ class TokenRecord:
     expires_at: datetime | None
     revoked_at: datetime | None
     replaced_by: UUID | None
+
+    def state(self, now: datetime) -> State:
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which tokens of a list are wanted: those bound to an agent or a user, or in a state; None is any."""
+
+    token_id: UUID | None = None
+    agent_id: UUID | None = None
+    user_id: UUID | None = None
+    state: State | None = None
+
+
+EVERY_TOKEN = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +118,27 @@ async def insert(connection: Connection, org_id: UUID, token: NewToken) -> None:
     )
 
 
-async def page(postgres: Postgres, org_id: UUID, after: UUID | None, limit: int) -> list[TokenRecord]:
+async def page(
+    postgres: Postgres, org_id: UUID, after: UUID | None, limit: int, selection: Selection
+) -> list[TokenRecord]:
     """Tokens in the order of their ids, which is that of their creation."""
     return await postgres.fetch_all(
         org_id,
-        _COLUMNS + "WHERE %s::uuid IS NULL OR t.id > %s ORDER BY t.id LIMIT %s",
-        (after, after, limit),
+        _COLUMNS
+        + """
+        WHERE (%(after)s::uuid IS NULL OR t.id > %(after)s)
+            AND (%(token_id)s::uuid IS NULL OR t.id = %(token_id)s)
+            AND (%(agent_id)s::uuid IS NULL OR t.agent_id = %(agent_id)s)
+            AND (%(user_id)s::uuid IS NULL OR t.user_id = %(user_id)s)
+            AND (%(state)s::text IS NULL OR %(state)s = CASE
+                WHEN t.revoked_at IS NOT NULL THEN 'revoked'
+                WHEN t.expires_at <= now() THEN 'expired'
+                ELSE 'active'
+            END)
+        ORDER BY t.id
+        LIMIT %(limit)s
+        """,
+        {"after": after, "limit": limit, **asdict(selection)},
         row=class_row(TokenRecord),
     )
 
@@ -119,6 +155,21 @@ async def revoke(connection: Connection, token_id: UUID) -> bool:
         "UPDATE ibex.tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s", (token_id,)
     )
     return cursor.rowcount > 0
+
+
+async def revoke_of_user(connection: Connection, user_id: UUID) -> int:
+    """How many tokens of a user were valid until now."""
+    cursor = await connection.execute(
+        "UPDATE ibex.tokens SET revoked_at = now() WHERE user_id = %s AND revoked_at IS NULL", (user_id,)
+    )
+    return cursor.rowcount
+
+
+async def drop_platform_rights(connection: Connection, user_id: UUID) -> None:
+    """Take the rights over the installation from every token of a user."""
+    await connection.execute(
+        "UPDATE ibex.tokens SET platform = 0 WHERE user_id = %s AND platform <> 0", (user_id,)
+    )
 
 
 async def replace(connection: Connection, token_id: UUID, replaced_by: UUID, overlap: float) -> bool:

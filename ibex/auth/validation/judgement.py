@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from ibex.auth.changes import Change
-from ibex.auth.permissions import Permission, PlatformRight
+from ibex.auth.permissions import NO_PERMISSION, NO_RIGHT, Permission, PlatformRight
 from ibex.auth.principal import AgentPrincipal, Principal
 from ibex.auth.roles import ROLES
 from ibex.auth.validation.repository import PrincipalRow
@@ -25,32 +24,32 @@ class Judgement:
     agent_refusal: ErrorCode | None
     agent_id: UUID | None
 
-    def is_touched_by(self, change: Change) -> bool:
-        """Whether a change may have made this untrue."""
+    @property
+    def subjects(self) -> set[UUID]:
+        """The token, and whoever else must not change for this to stay true."""
         principal = self.principal
-        match change.kind:
-            case "token":
-                return change.id == principal.token_id
-            case "agent":
-                return change.id in (self.agent_id, principal.bound_agent_id)
-            case "user":
-                return change.id == principal.user_id
-            case "organization":
-                return change.id == principal.org_id
-            case _:
-                return False
+        every = (
+            principal.token_id,
+            principal.org_id,
+            principal.user_id,
+            principal.bound_agent_id,
+            self.agent_id,
+        )
+        return {subject for subject in every if subject is not None}
 
 
 def judge(row: PrincipalRow, agent: UUID | str | None) -> Judgement:
     """The checks on one look-up, in order of what the caller must mend first."""
-    permissions = Permission(row.permissions)
+    permissions, platform = Permission(row.permissions), PlatformRight(row.platform)
     if row.user_role is not None:
-        permissions &= ROLES[row.user_role]
+        # A role that only a newer version knows allows nothing here.
+        permissions &= ROLES.get(row.user_role, NO_PERMISSION)
+        platform = platform if row.user_role == "owner" else NO_RIGHT
     principal = Principal(
         org_id=row.org_id,
         token_id=row.token_id,
         permissions=permissions,
-        platform=PlatformRight(row.platform),
+        platform=platform,
         user_id=row.user_id,
         bound_agent_id=row.bound_agent_id,
         allowed_networks=parse_networks(row.allowed_networks),

@@ -4,17 +4,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final
 from uuid import UUID
 
 import psycopg
 
 from ibex.auth.changes import Change
+from ibex.auth.names import as_uuid, is_slug
 from ibex.auth.principal import AgentPrincipal, Principal
 from ibex.auth.tokens import secret
 from ibex.auth.validation import repository
+from ibex.auth.validation.cache import Entry, JudgementCache, Key
 from ibex.auth.validation.judgement import Judgement, judge, refusal
 from ibex.auth.validation.repository import PrincipalRow
 from ibex.errors import ErrorCode, IbexError
@@ -23,23 +24,12 @@ from ibex.storage import DatabaseUnavailableError, Postgres
 
 logger = logging.getLogger(__name__)
 
-_CAPACITY = 10_000
 # While nothing can be heard of changes, an entry is trusted only this long (seconds).
-_TRUST_WITHOUT_FEED = 0.5
-
-# A token's digest and the agent that was named, an id in one spelling only.
-_Key = tuple[bytes, UUID | str | None]
-_AnyKey = TypeVar("_AnyKey")
-_Value = TypeVar("_Value")
+_TRUST_WITHOUT_FEED: Final = 0.5
+# Stands for a name that no agent can have.
+_NOBODY: Final = UUID(int=0)
 
 Refused = Callable[[Principal, ErrorCode, str | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    judgement: Judgement
-    stored_at: float
-    fresh_until: float
 
 
 class TokenValidator:
@@ -52,6 +42,7 @@ class TokenValidator:
     timeout: seconds a look-up may take before AUTH_UNAVAILABLE.
     feed_is_live: whether changes reach this process at the moment.
     refused: told of every refusal of a token whose secret is right: whose, why, and from which address.
+    capacity: most look-ups that are remembered, and most texts that turned out to be no token.
     """
 
     def __init__(
@@ -63,6 +54,7 @@ class TokenValidator:
         timeout: float,
         feed_is_live: Callable[[], bool],
         refused: Refused = lambda principal, code, address: None,
+        capacity: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._postgres = postgres
@@ -71,11 +63,12 @@ class TokenValidator:
         self._timeout = timeout
         self._feed_is_live = feed_is_live
         self._tell_of_refusal = refused
+        self._capacity = capacity
         self._clock = clock
-        self._entries: dict[_Key, _Entry] = {}
+        self._cache = JudgementCache(capacity)
         # Digests of tokens that are none, each with the time until which that is remembered.
         self._unknown: dict[bytes, float] = {}
-        self._lookups: dict[_Key, asyncio.Task[Judgement]] = {}
+        self._lookups: dict[Key, asyncio.Task[Judgement]] = {}
         self._generation = 0
 
     async def authenticate(self, text: str, address: str | None) -> Principal:
@@ -93,7 +86,7 @@ class TokenValidator:
 
         Raises as `authenticate`, and MISSING_AGENT_ID, AGENT_NOT_AUTHORIZED or AGENT_SUSPENDED.
         """
-        judgement = await self._judge(text, _as_uuid(agent) or agent)
+        judgement = await self._judge(text, _reference(agent))
         self._admit(judgement, address)
         if judgement.acting is None:
             raise self._refused(judgement, judgement.agent_refusal or ErrorCode.AGENT_NOT_AUTHORIZED, address)
@@ -104,12 +97,10 @@ class TokenValidator:
         self._generation += 1
         self._lookups.clear()
         if change is None:
-            self._entries.clear()
+            self._cache.clear()
             self._unknown.clear()
-            return
-        touched = [key for key, entry in self._entries.items() if entry.judgement.is_touched_by(change)]
-        for key in touched:
-            del self._entries[key]
+        else:
+            self._cache.drop_touched(change)
 
     def _admit(self, judgement: Judgement, address: str | None) -> None:
         if judgement.refusal is not None:
@@ -123,16 +114,18 @@ class TokenValidator:
         return refusal(code)
 
     async def _judge(self, text: str, agent: UUID | str | None) -> Judgement:
+        if len(text) != secret.LENGTH or not text.isascii():
+            raise refusal(ErrorCode.INVALID_TOKEN)
         digest = sha256(text.encode()).digest()
         key = (digest, agent)
         now = self._clock()
-        entry = self._entries.get(key)
+        entry = self._cache.get(key)
         if entry is not None:
             if now < entry.fresh_until and (
-                now - entry.stored_at < _TRUST_WITHOUT_FEED or self._feed_is_live()
+                now - entry.asked_at < _TRUST_WITHOUT_FEED or self._feed_is_live()
             ):
                 return entry.judgement
-            del self._entries[key]
+            self._cache.drop(key)
         if now < self._unknown.get(digest, 0.0):
             raise refusal(ErrorCode.INVALID_TOKEN)
         token = secret.parse(text, self._pepper)
@@ -140,7 +133,7 @@ class TokenValidator:
             raise refusal(ErrorCode.INVALID_TOKEN)
         return await self._look_up_once(key, token)
 
-    async def _look_up_once(self, key: _Key, token: secret.Token) -> Judgement:
+    async def _look_up_once(self, key: Key, token: secret.Token) -> Judgement:
         """Requests that miss together share one look-up; one that goes away does not end it for the rest."""
         lookup = self._lookups.get(key)
         if lookup is None:
@@ -153,21 +146,20 @@ class TokenValidator:
         except (TimeoutError, DatabaseUnavailableError):
             raise refusal(ErrorCode.AUTH_UNAVAILABLE) from None
 
-    def _finished(self, key: _Key, lookup: asyncio.Task[Judgement]) -> None:
+    def _finished(self, key: Key, lookup: asyncio.Task[Judgement]) -> None:
         if self._lookups.get(key) is lookup:
             del self._lookups[key]
         if not lookup.cancelled():
             # Every waiter may have given up; an exception nobody fetches would be logged with a trace.
             lookup.exception()
 
-    async def _look_up(self, key: _Key, token: secret.Token) -> Judgement:
+    async def _look_up(self, key: Key, token: secret.Token) -> Judgement:
         generation, started_at = self._generation, self._clock()
         digest, agent = key
         row = await self._find(token, agent)
         if row is None or not secret.matches(token, self._pepper, row.secret_hash):
             # No change makes it one: an id never gets another secret.
-            _make_room(self._unknown)
-            self._unknown[digest] = self._clock() + self._cache_seconds
+            self._remember_unknown(digest)
             raise refusal(ErrorCode.INVALID_TOKEN)
         judgement = judge(row, agent)
         # An agent that is not there is not remembered, because it may be created.
@@ -175,9 +167,13 @@ class TokenValidator:
             life = self._cache_seconds
             if row.expires_in is not None and row.expires_in > 0:
                 life = min(life, row.expires_in)
-            _make_room(self._entries)
-            self._entries[key] = _Entry(judgement, started_at, started_at + life)
+            self._cache.put(key, Entry(judgement, started_at, started_at + life))
         return judgement
+
+    def _remember_unknown(self, digest: bytes) -> None:
+        if len(self._unknown) >= self._capacity:
+            del self._unknown[next(iter(self._unknown))]
+        self._unknown[digest] = self._clock() + self._cache_seconds
 
     async def _find(self, token: secret.Token, agent: UUID | str | None) -> PrincipalRow | None:
         agent_id, slug = (agent, None) if isinstance(agent, UUID) else (None, agent)
@@ -188,16 +184,8 @@ class TokenValidator:
             raise DatabaseUnavailableError(str(error)) from error
 
 
-def _as_uuid(reference: str | None) -> UUID | None:
-    if reference is None or len(reference) != 36:
-        return None
-    try:
-        return UUID(reference)
-    except ValueError:
-        return None
-
-
-def _make_room(entries: dict[_AnyKey, _Value]) -> None:
-    """The oldest entry makes room; under a flood of strangers memory stays flat."""
-    if len(entries) >= _CAPACITY:
-        del entries[next(iter(entries))]
+def _reference(agent: str | None) -> UUID | str | None:
+    """An agent's id in one spelling, or its slug. What can be neither never reaches the database."""
+    if agent is None or is_slug(agent):
+        return agent
+    return as_uuid(agent) or _NOBODY

@@ -32,6 +32,7 @@ def _upstream(name: str, settings: ProviderSettings, user_agent: str) -> Upstrea
         retries=RetryPolicy.of(settings.retries),
         breaker=CircuitBreaker(),
         secrets=_secrets(settings),
+        takes_keys=settings.kind != "mock",
     )
 
 

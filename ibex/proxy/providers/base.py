@@ -4,16 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ibex.auth import ProviderKey
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderRequest:
-    """What is sent. `path` is below the provider's base URL, `body` is JSON with the provider's own model."""
+    """What is sent. `path` is below the provider's base URL, `body` is JSON with the provider's own model.
+
+    `key` takes the place of the installation's.
+    """
 
     path: str
     body: bytes = field(repr=False)
     model: str
     streams: bool
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key: ProviderKey | None = None
 
 
 class ProviderResponse(Protocol):

@@ -28,7 +28,7 @@ _SSE_FIELDS = (b"data", b"event", b"id", b"retry", b":")
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A provider with what governs the calls to it."""
+    """A provider with what governs the calls to it; `takes_keys` when its calls can be made with any key."""
 
     name: str
     provider: Provider
@@ -36,6 +36,7 @@ class Upstream:
     retries: RetryPolicy
     breaker: CircuitBreaker
     secrets: tuple[str, ...] = field(repr=False)
+    takes_keys: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,10 @@ class Caller:
     ) -> Answer:
         """The first answer to be had; nothing of it has been forwarded yet. Raises `NoAnswerError`."""
         no_answer = NoAnswerError(targets[0], None)
+        refusing: set[str] = set()
         for target in targets:
+            if target.upstream.name in refusing:
+                continue
             request = compose(target)
             retry = 0
             while (admitted := target.upstream.breaker.admit()) is not None:
@@ -118,6 +122,9 @@ class Caller:
                 no_answer = NoAnswerError(target, failure)
                 if failure.blames_the_request:
                     raise no_answer
+                if failure.status == 401:
+                    # No other model makes the key a good one.
+                    refusing.add(target.upstream.name)
                 delay = target.upstream.retries.delay(retry, failure.retry_after)
                 if delay is None or not failure.is_retryable:
                     break
@@ -133,7 +140,9 @@ class Caller:
             answer = await _first_bytes(target, request, deadline)
         except AttemptFailedError as failure:
             self._observe(upstream.name, failure.outcome)
-            if failure.blames_the_provider:
+            if failure.concerns_one_key:
+                upstream.breaker.abandoned(admitted)
+            elif failure.blames_the_provider:
                 upstream.breaker.failed(admitted)
             else:
                 upstream.breaker.succeeded(admitted)
@@ -154,7 +163,9 @@ async def _first_bytes(target: Target, request: ProviderRequest, deadline: Deadl
             response = await target.upstream.provider.send(request)
             if response.status != 200:
                 body = await _read_all(response, _LARGEST_ERROR)
-                raise from_answer(response.status, response.headers, body, target.upstream.secrets)
+                raise from_answer(
+                    response.status, response.headers, body, target.upstream.secrets, request.key
+                )
             is_stream = _is_stream(response.headers)
             first = await response.read_chunk()
             if is_stream:

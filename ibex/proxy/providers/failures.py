@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import orjson
 
+from ibex.auth import KeyOwner, ProviderKey
 from ibex.errors import ErrorCode, IbexError
 
 # A mismatch is JSON where a stream was asked for, or a stream where JSON was: some models know only one.
@@ -21,6 +22,11 @@ _RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 # Another provider may have credit left, or the model.
 _OF_ONE_PROVIDER = _RETRYABLE_STATUSES | {402, 404}
 _LONGEST_MESSAGE = 2_000
+_WHOSE_KEY: Mapping[KeyOwner, str] = {
+    "installation": "this installation",
+    "organization": "the key of your organization",
+    "caller": "the key in X-IBEX-Provider-Key",
+}
 # What keys look like at the common providers, whole or with their middle starred out: a name as
 # `pk_customer_id` is none. A digit is looked for within bounds, so that a hostile message costs no more than
 # its length.
@@ -31,17 +37,25 @@ _LOOKS_LIKE_A_KEY = re.compile(
 
 @dataclass(slots=True, eq=False)
 class AttemptFailedError(Exception):
-    """One attempt that came to nothing."""
+    """One attempt that came to nothing, made with the key of `key_owner`."""
 
     kind: Kind
     status: int | None = None
     retry_after: float | None = None
     error: Mapping[str, Any] | None = field(default=None, repr=False)
+    key_owner: KeyOwner = "installation"
 
     @property
     def outcome(self) -> str:
         """What the attempt is counted as in metrics."""
+        if self.concerns_one_key:
+            return f"{self.kind}_own_key"
         return "invalid" if self.kind == "mismatch" else self.kind
+
+    @property
+    def concerns_one_key(self) -> bool:
+        """Whether it says something of a key that is not the installation's, and so nothing to all others."""
+        return self.key_owner != "installation" and self.kind in {"rate_limited", "refused_credentials"}
 
     @property
     def is_retryable(self) -> bool:
@@ -67,9 +81,16 @@ class AttemptFailedError(Exception):
 
 
 def from_answer(
-    status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    secrets: Sequence[str],
+    key: ProviderKey | None = None,
 ) -> AttemptFailedError:
-    """The failure that an answer with an error status is; `secrets` are cut out of everything it says."""
+    """The failure that an answer with an error status is; secrets are cut out of everything it says.
+
+    `secrets` are the installation's; `key` is the one that was used in place of its own.
+    """
     kind: Kind = "error"
     if status in {401, 403, 407}:
         kind = "refused_credentials"
@@ -81,7 +102,8 @@ def from_answer(
         kind,
         status,
         retry_after=_retry_after(headers.get("Retry-After")),
-        error=_error_object(body, secrets),
+        error=_error_object(body, secrets if key is None else (*secrets, key.text)),
+        key_owner="installation" if key is None else key.owner,
     )
 
 
@@ -103,6 +125,11 @@ def to_error(failure: AttemptFailedError, provider: str) -> IbexError:
             ErrorCode.PROVIDER_INVALID_RESPONSE,
             f"The provider `{provider}` gave an answer that is not of its interface.",
         )
+    if failure.kind == "refused_credentials" and failure.key_owner != "installation":
+        return IbexError(
+            ErrorCode.PROVIDER_KEY_REFUSED,
+            f"The provider `{provider}` refuses {_WHOSE_KEY[failure.key_owner]} (status {failure.status}).",
+        )
     if failure.kind == "refused_credentials":
         return IbexError(
             ErrorCode.PROVIDER_UNAVAILABLE,
@@ -111,7 +138,7 @@ def to_error(failure: AttemptFailedError, provider: str) -> IbexError:
     if failure.kind == "rate_limited":
         return IbexError(
             ErrorCode.PROVIDER_RATE_LIMITED,
-            f"The provider `{provider}` limits this installation.",
+            f"The provider `{provider}` limits {_WHOSE_KEY[failure.key_owner]}.",
             headers=headers,
             upstream=failure.error,
         )

@@ -3,40 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import aiohttp
 import orjson
 from multidict import CIMultiDict
-from yarl import URL
 
-from ibex.proxy.providers.base import BrokenAnswerError, ProviderRequest, UnreachableError
+from ibex.auth import ProviderKey
+from ibex.proxy.providers.base import BrokenAnswerError, ProviderRequest
+from ibex.proxy.providers.http1 import Answer, HttpClient
 from ibex.settings import ProviderSettings
 
 _LARGEST_MODEL_LIST = 8 << 20
-
-
-class HttpResponse:
-    """An answer that is read from the socket as it arrives; a slow reader slows the provider."""
-
-    __slots__ = ("_response", "headers", "status")
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status: int = response.status
-        self.headers: Mapping[str, str] = response.headers
-
-    @property
-    def is_complete(self) -> bool:
-        return self._response.content.at_eof()
-
-    async def read_chunk(self) -> bytes:
-        try:
-            return await self._response.content.readany()
-        except (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError) as error:
-            raise BrokenAnswerError(type(error).__name__) from error
-
-    def close(self) -> None:
-        # A complete answer has already given its connection back; an incomplete one is cut off.
-        self._response.close()
+# Where providers look for a key, other than in `Authorization`, and for what it belongs to.
+_KEY_HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
+_ACCOUNT_HEADERS = ("Authorization", "OpenAI-Organization", "OpenAI-Project")
 
 
 class OpenAIProvider:
@@ -47,8 +25,6 @@ class OpenAIProvider:
     """
 
     def __init__(self, settings: ProviderSettings, user_agent: str) -> None:
-        self._base_url = settings.base_url
-        self._urls: dict[str, URL] = {}
         self._headers = CIMultiDict(
             {
                 "Accept": "*/*",
@@ -59,22 +35,44 @@ class OpenAIProvider:
                 **settings.headers,
             }
         )
+        # With another key than the installation's, nothing goes out that names or opens its account.
+        self._neutral_headers = self._headers.copy()
+        for name in (*_KEY_HEADERS, *_ACCOUNT_HEADERS):
+            self._neutral_headers.popall(name, None)
+        self._key_header = "Authorization"
+        if settings.api_key is None and "Authorization" not in self._headers:
+            self._key_header = next((name for name in _KEY_HEADERS if name in self._headers), "Authorization")
         if settings.api_key is not None:
             self._headers["Authorization"] = f"Bearer {settings.api_key.get_secret_value()}"
-        # What comes after the connection is limited by the caller, for all kinds of providers alike.
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.timeouts.connect)
-        self._connections = settings.connections
-        self._session: aiohttp.ClientSession | None = None
+        self._settings = settings
+        self._heads: dict[str, bytes] = {}
+        self._client: HttpClient | None = None
 
-    async def send(self, request: ProviderRequest) -> HttpResponse:
-        headers = self._headers
-        if request.headers:
-            headers = CIMultiDict(headers)
+    async def send(self, request: ProviderRequest) -> Answer:
+        return await self._opened().send(self._head(request), request.body)
+
+    def _head(self, request: ProviderRequest) -> bytes:
+        """The head of a request; one that has nothing of its own is made once for each path."""
+        client = self._opened()
+        if request.key is not None or request.headers:
+            headers = self._headers.copy() if request.key is None else self._headers_with(request.key)
             headers.update(request.headers)
-        return await self._request("POST", request.path, headers, request.body)
+            return client.head("POST", request.path, headers)
+        head = self._heads.get(request.path)
+        if head is None:
+            head = self._heads[request.path] = client.head("POST", request.path, self._headers)
+        return head
+
+    def _headers_with(self, key: ProviderKey) -> CIMultiDict[str]:
+        """The key stands where the installation's does: some providers want it in a header of its own."""
+        headers = self._neutral_headers.copy()
+        is_bearer = self._key_header == "Authorization"
+        headers[self._key_header] = f"Bearer {key.text}" if is_bearer else key.text
+        return headers
 
     async def models(self) -> Sequence[Mapping[str, Any]]:
-        response = await self._request("GET", "/models", self._headers, None)
+        client = self._opened()
+        response = await client.send(client.head("GET", "/models", self._headers))
         try:
             body = bytearray()
             while chunk := await response.read_chunk():
@@ -92,38 +90,16 @@ class OpenAIProvider:
         return [model for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str)]
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._client is not None:
+            self._client.close()
 
-    async def _request(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
-    ) -> HttpResponse:
-        url = self._urls.get(path)
-        if url is None:
-            url = self._urls[path] = URL(self._base_url + path)
-        try:
-            return HttpResponse(
-                await self._opened().request(method, url, data=body, headers=headers, allow_redirects=False)
+    def _opened(self) -> HttpClient:
+        # Made on first use: it reads the machine's certificates, which not every process needs.
+        if self._client is None:
+            self._client = HttpClient(
+                self._settings.base_url,
+                # What comes after the connection is limited by the caller, for all kinds of providers alike.
+                connect_timeout=self._settings.timeouts.connect,
+                connections=self._settings.connections,
             )
-        except (
-            aiohttp.ClientConnectorError,
-            aiohttp.ConnectionTimeoutError,
-            aiohttp.ClientSSLError,
-            aiohttp.InvalidURL,
-        ) as error:
-            raise UnreachableError(type(error).__name__) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise BrokenAnswerError(type(error).__name__) from error
-
-    def _opened(self) -> aiohttp.ClientSession:
-        # Made on first use: a session belongs to the loop it is made on, which runs after the fork.
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=30.0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=self._timeout,
-                auto_decompress=True,
-                trust_env=False,
-                raise_for_status=False,
-            )
-        return self._session
+        return self._client

@@ -1,0 +1,61 @@
+"""One limit, and the limits that a request is under."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Literal, Self, get_args
+from uuid import UUID
+
+Scope = Literal["token", "agent", "end_user", "organization"]
+Dimension = Literal["requests", "tokens", "concurrent"]
+# Narrowest first: of limits that are equally tight, the first is told.
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+
+SCOPE_NAMES = {"token": "token", "agent": "agent", "end_user": "end user", "organization": "organization"}
+DIMENSION_NAMES = {
+    "requests": "requests per minute",
+    "tokens": "tokens per minute",
+    "concurrent": "concurrent requests",
+}
+_IN_KEYS = {"requests": "rpm", "tokens": "tpm", "concurrent": "concurrent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most so many requests or tokens in any 60 seconds, or requests at a time, for one of a scope.
+
+    `subject` is an id, or what `end_user_subject` makes of a name. `name` is unique within the installation.
+    """
+
+    scope: Scope
+    dimension: Dimension
+    subject: str
+    most: int
+    name: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{_IN_KEYS[self.dimension]}:{self.scope}:{self.subject}")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSet:
+    """Everything that one kind of request is under, narrowest first."""
+
+    limits: tuple[Limit, ...]
+    counts_tokens: bool
+    lease_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, limits: Iterable[Limit]) -> Self:
+        found = tuple(limits)
+        return cls(
+            found,
+            any(limit.dimension == "tokens" for limit in found),
+            tuple(limit.name for limit in found if limit.dimension == "concurrent"),
+        )
+
+
+def end_user_subject(org_id: UUID, name: str) -> str:
+    """What stands for an end user's name in keys: the name is not shown, and may have any length."""
+    return blake2b(name.encode(), digest_size=16, key=org_id.bytes).hexdigest()

@@ -1,0 +1,106 @@
+"""What is sent and shown of limits."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from ibex.auth.limits.allowances import Allowance
+from ibex.auth.limits.limit import Scope
+from ibex.auth.limits.repository import Override
+from ibex.auth.limits.service import Effective
+from ibex.rest import Body
+
+_ALLOWANCE: dict[str, JsonValue] = {"requests_per_minute": 120, "concurrent_requests": 4}
+_EXAMPLE: dict[str, JsonValue] = {"scope": "end_user", "subject": "*", **_ALLOWANCE}
+
+Requests = Annotated[int | None, Field(ge=0, le=1_000_000_000)]
+Tokens = Annotated[int | None, Field(ge=0, le=1_000_000_000_000)]
+Concurrent = Annotated[int | None, Field(ge=0, le=1_000_000)]
+
+
+class NewAllowance(Body):
+    """Three limits, of which one at least is given. Absent or null is not overridden; 0 allows nothing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ALLOWANCE]})
+
+    requests_per_minute: Requests = Field(None, description="Requests in any 60 seconds.")
+    tokens_per_minute: Tokens = Field(None, description="Tokens in any 60 seconds, read and written.")
+    concurrent_requests: Concurrent = Field(None, description="Requests at a time.")
+
+    def allowance(self) -> Allowance:
+        return Allowance(self.requests_per_minute, self.tokens_per_minute, self.concurrent_requests)
+
+
+class NewLimit(NewAllowance):
+    """An override. It takes the place of the one that the subject has."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    scope: Scope
+    subject: str = Field(
+        description="The id of a token, an agent or the organization, an end user's name, or `*` for every "
+        "one in the scope that has no override of its own."
+    )
+
+
+class LimitView(BaseModel):
+    """An override; null is not overridden."""
+
+    id: UUID
+    scope: Scope
+    subject: str
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    concurrent_requests: int | None
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, override: Override) -> Self:
+        return cls(
+            id=override.id,
+            scope=override.scope,
+            subject=override.subject,
+            requests_per_minute=override.requests_per_minute,
+            tokens_per_minute=override.tokens_per_minute,
+            concurrent_requests=override.concurrent_requests,
+            updated_at=override.updated_at,
+        )
+
+
+class Asked(BaseModel):
+    """Whose limits are wanted, besides those of the organization."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent_id: UUID | None = None
+    token_id: UUID | None = None
+    user_id: str | None = Field(None, description="An end user, as in `X-IBEX-User-ID`.")
+
+
+class EffectiveLimit(BaseModel):
+    """What applies to one subject; null is not limited."""
+
+    scope: Scope
+    subject: str
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    concurrent_requests: int | None
+
+    @classmethod
+    def of(cls, effective: Effective) -> Self:
+        allowance = effective.allowance
+        return cls(
+            scope=effective.scope,
+            subject=effective.subject,
+            requests_per_minute=allowance.requests_per_minute,
+            tokens_per_minute=allowance.tokens_per_minute,
+            concurrent_requests=allowance.concurrent_requests,
+        )
+
+
+class EffectiveLimits(BaseModel):
+    """Everything that a request would be under, narrowest first."""
+
+    limits: list[EffectiveLimit]

@@ -1,0 +1,49 @@
+"""The end of organizations whose grace period is over."""
+
+import logging
+from uuid import UUID
+
+from ibex.auth.organizations import repository
+from ibex.storage import Postgres, Redis, organization_key
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 500
+
+
+class OrganizationErasure:
+    """Erases every row and every key of an organization; that it has been there is all that is kept.
+
+    Parameters
+    ----------
+    postgres: patient enough for an organization with many sessions, which goes in one transaction.
+    """
+
+    def __init__(self, postgres: Postgres, redis: Redis) -> None:
+        self._postgres = postgres
+        self._redis = redis
+
+    async def run(self) -> None:
+        """Erase those that are due; what fails is tried again the next time."""
+        org_id = None
+        while (org_id := await repository.next_to_erase(self._postgres, org_id)) is not None:
+            await self._erase(org_id)
+
+    async def _erase(self, org_id: UUID) -> None:
+        # First, because as long as the rows are there an interrupted erasure is taken up again.
+        await self._forget(org_id)
+        if await repository.erase(self._postgres, org_id):
+            logger.info("organization %s was erased", org_id)
+            # What a request still in flight has left meanwhile.
+            await self._forget(org_id)
+
+    async def _forget(self, org_id: UUID) -> None:
+        """Remove all of its keys, on every node of a cluster; they share one slot."""
+        batch: list[bytes] = []
+        async for key in self._redis.scan_iter(match=organization_key(org_id, "*"), count=_BATCH):
+            batch.append(key)
+            if len(batch) == _BATCH:
+                await self._redis.unlink(*batch)
+                batch.clear()
+        if batch:
+            await self._redis.unlink(*batch)

@@ -1,0 +1,32 @@
+"""An example of every body, put together from those of its parts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_REFERENCE = "#/components/schemas/"
+
+
+def restore_nulls(schema: Mapping[str, Any]) -> None:
+    """Put back into a schema's examples what the framework has taken out: fields that are null."""
+    for example in schema.get("examples", ()):
+        if isinstance(example, dict):
+            example.update({name: None for name in schema.get("required", ()) if name not in example})
+
+
+def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    """What a schema says of itself, or else one made from its parts; None when they say nothing."""
+    if "$ref" in schema:
+        return example_of(schemas[schema["$ref"].removeprefix(_REFERENCE)], schemas)
+    for given in (schema.get("examples"), schema.get("enum")):
+        if given:
+            return given[0]
+    for name in ("const", "default"):
+        if name in schema:
+            return schema[name]
+    if schema.get("type") == "array":
+        return [example_of(schema["items"], schemas)]
+    if "properties" in schema:
+        return {name: example_of(field, schemas) for name, field in schema["properties"].items()}
+    if schema.get("type") == "boolean":
+        return False
+    return None

@@ -1,0 +1,1 @@
+"""Two organizations, every route, and everybody who must not get anywhere with it."""

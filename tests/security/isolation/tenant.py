@@ -1,0 +1,88 @@
+"""An organization with one of everything, marked by a canary in every text it may choose."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import httpx2
+
+from ibex.auth import ALL, ALL_RIGHTS, NO_RIGHT, Grant, TokenRequest, parse_grant
+from tests.operator import Operator
+from tests.service import Service
+
+
+@dataclass(slots=True)
+class Tenant:
+    """`ids` are by placeholder: what stands in `{agent_id}` of a path, say."""
+
+    service: Service
+    operator: Operator
+    name: str
+    org_id: UUID
+    token: str
+    ids: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def canary(self) -> str:
+        return f"canary-of-{self.name}"
+
+    @classmethod
+    async def create(cls, service: Service, operator: Operator, name: str) -> "Tenant":
+        """Everything below goes through the interface itself."""
+        org_id = await operator.organization(f"canary-of-{name}")
+        tenant = cls(service, operator, name, org_id, "")
+        tenant.token = await tenant.issue(Grant(ALL, ALL_RIGHTS))
+        tenant.ids = {"organization_id": str(org_id), "org_id": str(org_id), "provider": "openai"}
+        await tenant._fill()
+        return tenant
+
+    async def issue(self, grant: Grant) -> str:
+        """The text of a new token that holds `grant`, for whatever agent is named."""
+        actor = self.operator.actor(self.org_id)
+        helper = await self.operator.administration.agents.find_by_slug(self.org_id, "helper")
+        request = TokenRequest(self.canary, grant, default_agent_id=helper.id)
+        return (await self.operator.administration.tokens.create(actor, request)).text
+
+    def http(self, token: str | None = None) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            base_url=self.service.url,
+            headers={"Authorization": f"Bearer {token or self.token}"},
+            timeout=20.0,
+        )
+
+    async def _fill(self) -> None:
+        async with self.http() as client:
+
+            async def made(path: str, body: dict[str, object]) -> str:
+                answer = await client.post(path, json=body)
+                assert answer.status_code == 201, (path, answer.text)
+                return str(answer.json()["data"]["id"])
+
+            self.ids["agent_id"] = await made(
+                "/v1/agents", {"name": self.canary, "description": self.canary, "config": {"x": self.canary}}
+            )
+            self.ids["user_id"] = await made(
+                "/v1/users",
+                {"email": f"{self.canary}@example.com", "name": self.canary, "role": "member"},
+            )
+            self.ids["token_id"] = await made(
+                "/v1/tokens", {"name": self.canary, "permissions": ["chat"], "agent_id": self.ids["agent_id"]}
+            )
+            limit = await client.put(
+                "/v1/limits", json={"scope": "end_user", "subject": self.canary, "requests_per_minute": 60}
+            )
+            self.ids["limit_id"] = str(limit.json()["data"]["id"])
+            credential = await client.put(
+                "/v1/provider-credentials/openai", json={"api_key": f"sk-{self.canary}"}
+            )
+            assert credential.is_success, credential.text
+
+
+def without(permission: str) -> Grant:
+    """Everything but one permission or right."""
+    missing = parse_grant([permission])
+    return Grant(ALL & ~missing.permissions, ALL_RIGHTS & ~missing.platform)
+
+
+def everything_here() -> Grant:
+    """All that can be held in an organization, and no right beyond it."""
+    return Grant(ALL, NO_RIGHT)
