@@ -30,13 +30,13 @@ class Principal:
 
     def require(self, needed: Permission) -> None:
         """Raise INSUFFICIENT_PERMISSIONS, naming what is missing, unless every bit is held."""
-        missing = needed & ~self.permissions
+        missing = needed ^ (needed & self.permissions)
         if missing:
             raise _insufficient(permission_labels(missing))
 
     def require_platform(self, needed: PlatformRight) -> None:
         """The same for rights over the installation."""
-        missing = needed & ~self.platform
+        missing = needed ^ (needed & self.platform)
         if missing:
             raise _insufficient(platform_labels(missing))
 

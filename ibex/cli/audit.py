@@ -14,8 +14,9 @@ from ibex.auth.audit import (
     Verdict,
     verify_lines,
 )
-from ibex.cli.administer import administer, organization
+from ibex.cli.administer import administer, administer_all, organization
 from ibex.cli.options import data_dir
+from ibex.settings import Settings
 
 
 def _head(context: click.Context, option: click.Parameter, text: str | None) -> Head | None:
@@ -72,21 +73,13 @@ def verify(
     if partial and file is None:
         raise click.UsageError("--partial is for --file.")
     if file is not None:
-        try:
-            found = verify_lines(file, head, is_partial=partial)
-        except MalformedLineError as error:
-            raise click.ClickException(str(error)) from None
-        is_intact = _tell(found.org_id, found)
+        is_intact = _verify_file(file, head, partial)
+    elif is_for_all:
+        is_intact = administer_all(context, _verify_all, **options)
     else:
 
         async def work(administration: Administration, actor: Actor) -> bool:
-            if not is_for_all:
-                return _tell(org, await administration.audit.verify(actor.org_id, head))
-            verdicts = [
-                _tell(one.slug, await administration.audit.verify(one.id))
-                async for one in administration.organizations.every()
-            ]
-            return all(verdicts)
+            return _tell(org, await administration.audit.verify(actor.org_id, head))
 
         is_intact = administer(context, org, work, **options)
     if not is_intact:
@@ -126,6 +119,22 @@ def export(
             click.echo(batch, nl=False)
 
     administer(context, org, work, **options)
+
+
+async def _verify_all(administration: Administration, settings: Settings) -> bool:
+    verdicts = [
+        _tell(one.slug, await administration.audit.verify(one.id))
+        async for one in administration.organizations.every()
+    ]
+    return all(verdicts)
+
+
+def _verify_file(file: BinaryIO, head: Head | None, is_partial: bool) -> bool:
+    try:
+        verdict = verify_lines(file, head, is_partial=is_partial)
+    except MalformedLineError as error:
+        raise click.ClickException(str(error)) from None
+    return _tell(verdict.org_id, verdict)
 
 
 def _tell(name: str, verdict: Verdict) -> bool:

@@ -1,12 +1,14 @@
 """The providers: whether each answers, with its key, what a provider answers."""
 
 import asyncio
+import ssl
 from collections.abc import Iterable, Iterator
 
-import aiohttp
 import orjson
 
 from ibex.doctor.finding import Finding, ok, problem, warning
+from ibex.proxy.providers.base import BrokenAnswerError, UnreachableError
+from ibex.proxy.providers.http1 import Answer, HttpClient
 from ibex.settings import ProviderSettings, Settings
 
 _PATIENCE = 5.0
@@ -26,35 +28,54 @@ def providers(settings: Settings, *, offline: bool) -> Iterator[Finding]:
 
 
 async def _ask_all(providers: Iterable[tuple[str, ProviderSettings]]) -> list[Finding]:
-    timeout = aiohttp.ClientTimeout(total=_PATIENCE)
-    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        return list(await asyncio.gather(*(_ask(session, name, p) for name, p in providers)))
+    return list(await asyncio.gather(*(_ask(name, provider) for name, provider in providers)))
 
 
-async def _ask(session: aiohttp.ClientSession, name: str, provider: ProviderSettings) -> Finding:
+async def _ask(name: str, provider: ProviderSettings) -> Finding:
     """`GET /models`, as the proxy would send it: with the key, and following no redirect."""
     check, url = f"provider {name}", f"{provider.base_url}/models"
-    headers = dict(provider.headers)
+    headers = {"Accept": "*/*", **provider.headers}
     if provider.api_key is not None:
         headers["Authorization"] = f"Bearer {provider.api_key.get_secret_value()}"
+    client = HttpClient(provider.base_url, connect_timeout=_PATIENCE, connections=1)
     try:
-        async with session.get(url, headers=headers, allow_redirects=False) as response:
-            return judge(check, url, response.status, await response.content.read(_MOST_BYTES))
+        async with asyncio.timeout(_PATIENCE):
+            answer = await client.send(client.head("GET", "/models", headers))
+            return judge(check, url, answer.status, await _read(answer))
     except TimeoutError:
-        return problem(
-            check, f"{url} did not answer within {_PATIENCE:g} s.", "Check `base_url` and the network."
-        )
-    except aiohttp.ClientSSLError as error:
+        return _late(check, url)
+    except UnreachableError as error:
+        return _unreachable(check, url, error.__cause__)
+    except (BrokenAnswerError, ValueError) as error:
+        return problem(check, f"{url} does not speak HTTP ({error}).", "Check `base_url`.")
+    finally:
+        client.close()
+
+
+async def _read(answer: Answer) -> bytes:
+    body = b""
+    while len(body) < _MOST_BYTES and (chunk := await answer.read_chunk()):
+        body += chunk
+    return body
+
+
+def _unreachable(check: str, url: str, cause: BaseException | None) -> Finding:
+    if isinstance(cause, TimeoutError):
+        return _late(check, url)
+    if isinstance(cause, ssl.SSLError):
         return problem(
             check,
-            f"{url} has a certificate that is not trusted ({type(error).__name__}).",
+            f"{url} has a certificate that is not trusted ({type(cause).__name__}).",
             "Check `base_url`, and the certificates of this machine.",
         )
-    except aiohttp.ClientConnectorError as error:
-        reason = error.os_error.strerror or type(error.os_error).__name__
-        return problem(check, f"{url} cannot be reached: {reason}.", "Check `base_url` and the network.")
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return problem(check, f"{url} does not speak HTTP ({type(error).__name__}).", "Check `base_url`.")
+    reason = (cause.strerror if isinstance(cause, OSError) else None) or type(cause).__name__
+    return problem(check, f"{url} cannot be reached: {reason}.", "Check `base_url` and the network.")
+
+
+def _late(check: str, url: str) -> Finding:
+    return problem(
+        check, f"{url} did not answer within {_PATIENCE:g} s.", "Check `base_url` and the network."
+    )
 
 
 def judge(check: str, url: str, status: int, body: bytes) -> Finding:

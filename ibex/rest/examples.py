@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+_PLAIN = {
+    "uuid": "01a20747-378d-70c7-a843-85766e82a988",
+    "date-time": "2030-01-31T12:00:00Z",
+    "string": "text",
+    "integer": 1,
+    "number": 1.0,
+    "boolean": False,
+}
 _REFERENCE = "#/components/schemas/"
 
 
@@ -14,7 +22,7 @@ def restore_nulls(schema: Mapping[str, Any]) -> None:
 
 
 def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
-    """What a schema says of itself, or else one made from its parts; None when they say nothing."""
+    """What a schema says of itself, or else one made from its parts and types."""
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].removeprefix(_REFERENCE)], schemas)
     for given in (schema.get("examples"), schema.get("enum")):
@@ -27,6 +35,6 @@ def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
         return [example_of(schema["items"], schemas)]
     if "properties" in schema:
         return {name: example_of(field, schemas) for name, field in schema["properties"].items()}
-    if schema.get("type") == "boolean":
-        return False
-    return None
+    if "anyOf" in schema:
+        return None if {"type": "null"} in schema["anyOf"] else example_of(schema["anyOf"][0], schemas)
+    return _PLAIN.get(schema.get("format", schema.get("type")))

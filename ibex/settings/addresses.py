@@ -63,6 +63,8 @@ def ip(value: str) -> str:
 def network(value: str) -> str:
     """A network in CIDR notation, or a lone address."""
     try:
-        return str(ip_network(value))
-    except ValueError as error:
-        raise ValueError(f"must be a network such as 10.0.0.0/8: {error}") from None
+        if "%" not in value:
+            return str(ip_network(value))
+    except ValueError:
+        pass
+    raise ValueError("must be a network such as 10.0.0.0/8, without bits behind its prefix, or an address")

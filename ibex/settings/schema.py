@@ -108,7 +108,7 @@ class Settings(Section):
     data_dir: Path = Path(".ibex")
     host: str = "127.0.0.1"
     port: Port = 8080
-    trusted_proxies: tuple[CidrNetwork, ...] = ()
+    trusted_proxies: Annotated[tuple[CidrNetwork, ...], Field(max_length=64)] = ()
     public_url: HttpUrl | None = None
     grpc_port: Port | None = None
     grpc_host: IpAddress = "127.0.0.1"
@@ -145,6 +145,19 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     providers: Mapping[Name, ProviderSettings] = Field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _one_text_is_a_list_with_commas(cls, value: Any) -> Any:
+        """A variable of the environment has no lists."""
+        if not isinstance(value, str):
+            return value
+        return tuple(stripped for text in value.split(",") if (stripped := text.strip()))
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks_may_be_separated_by_commas(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
     @field_validator("aliases", mode="before")
     @classmethod

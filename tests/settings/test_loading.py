@@ -12,11 +12,15 @@ from ibex.settings.loading import _variables
 
 SECRET = "hunter2-canary"
 
+TLS = ("grpc_tls_certificate", "grpc_tls_key", "grpc_tls_client_ca")
 # A value other than the default for every setting, as the environment has it and as it is read.
 SCALARS: dict[str, tuple[str, Any]] = {
     "data_dir": ("/srv/ibex", Path("/srv/ibex")),
     "host": ("0.0.0.0", "0.0.0.0"),
     "port": ("9000", 9000),
+    "trusted_proxies": ("10.0.0.0/8, ::1", ("10.0.0.0/8", "::1/128")),
+    "grpc_port": ("9001", 9001),
+    "grpc_host": ("127.0.0.2", "127.0.0.2"),
     "public_url": ("https://ibex.example.org/", "https://ibex.example.org"),
     "workers": ("3", 3),
     "jobs": ("0", 0),
@@ -27,6 +31,9 @@ SCALARS: dict[str, tuple[str, Any]] = {
     "queue_redis_url": ("unix:///run/valkey.sock", SecretStr("unix:///run/valkey.sock")),
     "redis_timeout_seconds": ("0.1", 0.1),
     "token_pepper": ("p" * 32, SecretStr("p" * 32)),
+    "master_key": ("a" * 64, SecretStr("a" * 64)),
+    "master_key_file": ("/srv/keys", Path("/srv/keys")),
+    "organization_grace_days": ("3", 3),
     "token_cache_seconds": ("0", 0.0),
     "auth_timeout_seconds": ("0.2", 0.2),
     "body_limit_bytes": ("2048", 2048),
@@ -45,6 +52,15 @@ SCALARS: dict[str, tuple[str, Any]] = {
     "limits.token_rpm": ("7", 7),
     "limits.agent_rpm": ("8", 8),
     "limits.organization_rpm": ("9", 9),
+    "limits.user_rpm": ("10", 10),
+    "limits.token_tpm": ("11", 11),
+    "limits.agent_tpm": ("12", 12),
+    "limits.user_tpm": ("13", 13),
+    "limits.organization_tpm": ("14", 14),
+    "limits.token_concurrent": ("15", 15),
+    "limits.agent_concurrent": ("16", 16),
+    "limits.user_concurrent": ("17", 17),
+    "limits.organization_concurrent": ("18", 18),
 }
 
 
@@ -79,7 +95,14 @@ def refusal(environment: dict[str, str] | None = None, file: Path | None = None)
 
 def test_every_setting_is_in_the_table_above() -> None:
     names = {".".join(path) for path in _variables().values()}
-    assert names == {*SCALARS, "limits", "providers", "aliases"}
+    assert names == {*SCALARS, *TLS, "limits", "providers", "aliases"}
+
+
+def test_the_files_for_tls_are_given_together(tmp_path: Path) -> None:
+    from_environment = load({variable(path): f"/{path}" for path in TLS})
+    from_file = load({}, file(tmp_path, "\n".join(f'{path} = "/{path}"' for path in TLS)))
+    assert from_environment == from_file
+    assert [at(from_file, path) for path in TLS] == [Path(f"/{path}") for path in TLS]
 
 
 @pytest.mark.parametrize("path", SCALARS)
@@ -93,7 +116,7 @@ def test_every_setting_can_be_given_by_the_environment(path: str) -> None:
 def test_every_setting_can_be_given_by_the_file(tmp_path: Path, path: str) -> None:
     text, value = SCALARS[path]
     literal = text if text in ("true", "false") or text.replace(".", "").isdecimal() else json.dumps(text)
-    if path == "host":
+    if path.endswith("host"):
         literal = json.dumps(text)
     section, _, name = path.rpartition(".")
     settings = load(

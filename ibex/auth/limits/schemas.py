@@ -74,8 +74,8 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    agent_id: UUID | None = None
-    token_id: UUID | None = None
+    agent_id: UUID | None = Field(None, description="An agent.")
+    token_id: UUID | None = Field(None, description="A token.")
     user_id: str | None = Field(None, description="An end user, as in `X-IBEX-User-ID`.")
 
 

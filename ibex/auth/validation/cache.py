@@ -24,7 +24,7 @@ class Entry:
 
 
 class JudgementCache:
-    """The newest `capacity` entries. The oldest makes room, so that memory stays flat in a flood of strangers.
+    """The newest `capacity` entries. The oldest makes room, so that memory stays flat under a flood.
 
     A change is looked up and not searched for: whoever changes a thousand tokens does not stop the traffic.
     """

@@ -13,6 +13,7 @@ from ibex.auth import KeyRing, KeyRotation
 from ibex.auth.credentials import repository
 from ibex.auth.credentials.key_ring import keep_first_key
 from ibex.auth.credentials.master_key import MasterKey
+from ibex.auth.credentials.sealing import seal
 from tests.faults.waiting import until
 from tests.fixtures import Database
 from tests.operator import Operator
@@ -124,6 +125,32 @@ async def test_it_is_in_the_audit_of_each_organization(operator: Operator, file:
             "SELECT target FROM ibex.audit_events WHERE action = 'credential.reseal'"
         )
         assert await found.fetchall() == [(KeyRing.in_file(file).primary().id,)]
+
+
+async def test_whoever_is_just_sealing_under_the_older_key_is_waited_for(
+    database: Database, operator: Operator, file: Path
+) -> None:
+    """What is stored a moment later would otherwise stay under the older key."""
+    (org_id,) = await organizations(operator, 1)
+
+    def is_waiting() -> bool:
+        with psycopg.connect(database.superuser_dsn) as connection:
+            waiting = connection.execute(
+                "SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database "
+                "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted"
+            )
+            return waiting.fetchone() is not None
+
+    async with Operator(database.service_dsn, database.redis_url) as rotating:
+        async with operator.postgres.transaction(org_id) as connection:
+            await repository.begin_sealing(connection)
+            older = operator.keys.primary()
+            running = asyncio.create_task(rotation(rotating, KeyRing.in_file(file)).run())
+            await until(is_waiting)
+            sealed = seal("sk-0123456789abcdef", older, org_id, "other")
+            await repository.put(connection, org_id, "other", sealed, older.id, "…")
+        assert (await running).resealed == 2
+        assert await repository.key_ids(rotating.postgres) == {KeyRing.in_file(file).primary().id}
 
 
 async def test_calls_and_changes_go_on_while_keys_are_rotated(
