@@ -12,7 +12,6 @@ import ibex
 from ibex.auth import (
     Access,
     Administration,
-    Allowance,
     AuditEvent,
     AuditTrail,
     Change,
@@ -20,7 +19,6 @@ from ibex.auth import (
     KeyRing,
     LimitBook,
     LimitDefaults,
-    OrganizationErasure,
     OrganizationKeys,
     Principal,
     RateLimiter,
@@ -28,7 +26,7 @@ from ibex.auth import (
     TokenValidator,
 )
 from ibex.auth import endpoints as auth_endpoints
-from ibex.auth.rpc import Listener, TlsFiles, rpc_server
+from ibex.auth.rpc import Listener, rpc_server
 from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
 from ibex.proxy import (
     Admission,
@@ -43,7 +41,6 @@ from ibex.proxy import (
     TurnLog,
     Upstream,
     build_upstreams,
-    end_idle_sessions,
 )
 from ibex.proxy import endpoints as proxy_endpoints
 from ibex.rest import RestApplication
@@ -53,7 +50,6 @@ from ibex.tasks import BackgroundTask, repeat, run_in_thread
 from ibex.telemetry import AccessLog, Instruments, tracing
 from ibex.telemetry import endpoints as telemetry_endpoints
 from ibex.telemetry.endpoints import Dependency
-from ibex.workers import PeriodicJob
 
 _FLUSH_EVERY = 0.25
 # Each command on the request path has a deadline of its own; this only frees a connection that hangs.
@@ -63,8 +59,6 @@ _WARM_UP = 2.0
 _WRITING_CONNECTIONS = 3
 # Time for the last spans to leave at a stop.
 _LAST_SPANS = 3.0
-# An organization is erased in one transaction, and may have many sessions (seconds).
-ERASURE_PATIENCE = 3_600.0
 _USER_AGENT = f"ibex/{ibex.__version__}"
 
 
@@ -115,7 +109,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         timeout=settings.auth_timeout_seconds,
         feed_is_live=lambda: feed.is_live,
     )
-    limit_defaults = _limit_defaults(settings)
+    limit_defaults = LimitDefaults.of(settings.limits)
     limit_book = LimitBook(looking_up, limit_defaults, timeout=settings.auth_timeout_seconds)
     limiter = RateLimiter(
         redis,
@@ -137,13 +131,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         turns=turns, idempotency=idempotency, instruments=instruments, access_log=access_log, tracing=spans
     )
     deadlines = Deadlines()
-    admission = Admission(
-        validator,
-        limiter,
-        limit_book,
-        instruments,
-        refusals.add,
-    )
+    admission = Admission(validator, limiter, limit_book, instruments, refusals.add)
     client_address = ClientAddress(parse_networks(settings.trusted_proxies))
     pipeline = Pipeline(
         admission=admission,
@@ -179,6 +167,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
             organization_grace=timedelta(days=settings.organization_grace_days),
         ),
         version=ibex.__version__,
+        recognise=access.recognise,
         body_bytes=settings.body_limit_bytes,
         body_seconds=settings.body_timeout_seconds,
         client_address=client_address,
@@ -223,9 +212,9 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         turns.start()
         running.push_async_callback(turns.close, within=5.0)
         running.push_async_callback(recorder.close)
-        if (listener_of_rpc := rpc_listener(settings)) is not None:
+        if (rpc_listener := Listener.of(settings)) is not None:
             rpc = rpc_server(
-                listener_of_rpc,
+                rpc_listener,
                 validator=validator,
                 refused=refusals.add,
                 postgres=looking_up,
@@ -273,28 +262,6 @@ def _pools(dsn: str, connections: int) -> tuple[Postgres, Postgres]:
     return Postgres(dsn, connections=for_writing), Postgres(dsn, connections=connections - for_writing)
 
 
-def _limit_defaults(settings: Settings) -> LimitDefaults:
-    limits = settings.limits
-    return LimitDefaults(
-        token=Allowance(limits.token_rpm, limits.token_tpm, limits.token_concurrent),
-        agent=Allowance(limits.agent_rpm, limits.agent_tpm, limits.agent_concurrent),
-        end_user=Allowance(limits.user_rpm, limits.user_tpm, limits.user_concurrent),
-        organization=Allowance(
-            limits.organization_rpm, limits.organization_tpm, limits.organization_concurrent
-        ),
-    )
-
-
-def rpc_listener(settings: Settings) -> Listener | None:
-    """Where gRPC is to be served; None when it is not."""
-    if settings.grpc_port is None:
-        return None
-    tls = None
-    if settings.grpc_tls_certificate is not None and settings.grpc_tls_key is not None:
-        tls = TlsFiles(settings.grpc_tls_certificate, settings.grpc_tls_key, settings.grpc_tls_client_ca)
-    return Listener(settings.grpc_host, settings.grpc_port, tls)
-
-
 def dead_ends(settings: Settings) -> list[tuple[str, str]]:
     """Aliases with a model that no provider serves, each with that model."""
     return _router(settings, build_upstreams(settings.providers, _USER_AGENT)).dead_ends()
@@ -303,16 +270,6 @@ def dead_ends(settings: Settings) -> list[tuple[str, str]]:
 def _router(settings: Settings, upstreams: Mapping[str, Upstream]) -> Router:
     models = {name: provider.models for name, provider in settings.providers.items()}
     return Router(upstreams, models, settings.aliases)
-
-
-def periodic_jobs(
-    postgres: Postgres, erasure: OrganizationErasure, *, idle: timedelta
-) -> list[PeriodicJob]:
-    """What is to be done once a minute by one of the workers."""
-    return [
-        PeriodicJob("session.end_idle", lambda: end_idle_sessions(postgres, idle)),
-        PeriodicJob("organization.erase", erasure.run, timeout=ERASURE_PATIENCE),
-    ]
 
 
 def _dependencies(postgres: Postgres, redis: Redis, settings: Settings) -> list[Dependency]:

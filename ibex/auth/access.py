@@ -17,7 +17,7 @@ from ibex.auth.permissions import (
 from ibex.auth.principal import Principal
 from ibex.auth.tokens.secret import token_id
 from ibex.auth.validation import Refused, TokenValidator
-from ibex.rest import exchange_of
+from ibex.rest import Exchange, exchange_of
 
 Limit = Callable[[Principal], Awaitable[Mapping[str, str]]]
 
@@ -36,6 +36,10 @@ class Access:
         self._validator = validator
         self._limit = limit
         self._refused = refused
+
+    async def recognise(self, exchange: Exchange) -> Principal:
+        """Who asks. Raises the 401, 403 and 503 of authentication."""
+        return await _recognise(self._validator, exchange)
 
     def requires(
         self,
@@ -75,10 +79,7 @@ class Requirement:
     async def __call__(self, request: Request) -> Actor:
         """Raises the 401, 403, 429 and 503 of authentication and of limits."""
         exchange = exchange_of(request)
-        text = exchange.headers.bearer_token()
-        exchange.token_id = token_id(text)
-        principal = await self._validator.authenticate(text, exchange.address)
-        exchange.org_id = principal.org_id
+        principal = await _recognise(self._validator, exchange)
         exchange.on_refusal = lambda code: self._refused(principal, code, exchange.address)
         exchange.add_headers(await self._limit(principal))
         if not self._is_about_itself(request, principal):
@@ -88,3 +89,11 @@ class Requirement:
 
     def _is_about_itself(self, request: Request, principal: Principal) -> bool:
         return self._own is not None and as_uuid(request.path_params[self._own]) == principal.token_id
+
+
+async def _recognise(validator: TokenValidator, exchange: Exchange) -> Principal:
+    text = exchange.headers.bearer_token()
+    exchange.token_id = token_id(text)
+    principal = await validator.authenticate(text, exchange.address)
+    exchange.org_id = principal.org_id
+    return principal

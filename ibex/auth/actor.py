@@ -18,7 +18,8 @@ class Actor:
     """Somebody who changes something in one organization.
 
     `name` is what the audit calls it: `token:<id>`, `cli` or `system`. A token that it creates can do no more
-    than `grant`, for no other agent than `agent_id`, from no wider `networks`, no longer than `until`.
+    than `grant`, for no other agent than `agent_id`, from no wider `networks`, no longer than `until`. `home`
+    is the organization that it comes from when it acts on another one.
     """
 
     org_id: UUID
@@ -31,6 +32,7 @@ class Actor:
     until: datetime | None = None
     address: str | None = None
     request_id: UUID | None = None
+    home: UUID | None = None
 
     @classmethod
     def local(cls, org_id: UUID, name: str) -> Self:
@@ -58,14 +60,10 @@ class Actor:
             request_id=request_id,
         )
 
-    @property
-    def has_home(self) -> bool:
-        """Whether there is an organization whose audit is to have what is done to another one."""
-        return self.org_id != _NOWHERE
-
     def may(self, permission: Permission) -> bool:
         return permission in self.grant.permissions
 
     def within(self, org_id: UUID) -> Self:
         """The same somebody, acting on another organization; for holders of a platform right only."""
-        return replace(self, org_id=org_id)
+        home = None if self.org_id in (org_id, _NOWHERE) else self.org_id
+        return replace(self, org_id=org_id, home=home)

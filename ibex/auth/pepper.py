@@ -16,6 +16,11 @@ class PepperError(Exception):
     """The pepper is unusable or not the one that the stored tokens were made with."""
 
 
+def pepper_file(data_dir: Path) -> Path:
+    """Where a start keeps the pepper that no setting gives."""
+    return data_dir / _FILE
+
+
 def load_pepper(data_dir: Path, configured: str | None) -> bytes:
     """The pepper from the settings, else from the data directory, where the first start makes one (0600).
 
@@ -25,7 +30,7 @@ def load_pepper(data_dir: Path, configured: str | None) -> bytes:
         if len(configured) < 32:
             raise PepperError("`token_pepper` must have 32 characters at least: `openssl rand -hex 32`.")
         return configured.encode()
-    path = data_dir / _FILE
+    path = pepper_file(data_dir)
     try:
         if not path.exists():
             secret_file.write_once(path, secrets.token_hex(32))
@@ -42,7 +47,7 @@ async def installation_pepper(postgres: Postgres, data_dir: Path, configured: st
 
     Raises `PepperError`: with a new one every token would be refused, and the old one not be missed.
     """
-    path = data_dir / _FILE
+    path = pepper_file(data_dir)
     # Whoever is first keeps its pepper before the database hears of it, so it is asked first here.
     has_one = await repository.has_installation_value(postgres, _FINGERPRINT)
     if has_one and configured is None and not path.exists():

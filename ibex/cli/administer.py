@@ -11,7 +11,9 @@ import click
 from ibex.auth import Actor, Administration, verify_pepper
 from ibex.cli.errors import explained
 from ibex.cli.options import settings_from
-from ibex.serving.preparation import check_dsn, connect_redis, existing_keys, existing_pepper, say
+from ibex.cli.progress import say
+from ibex.serving.dependencies import check_dsn, connect_redis
+from ibex.serving.secrets import existing_keys, existing_pepper
 from ibex.serving.servers import Addresses, Servers
 from ibex.settings import Settings
 from ibex.storage import Postgres
@@ -42,7 +44,9 @@ def administer(context: click.Context, /, org: str, work: Work[Result], **option
     async def within(administration: Administration, settings: Settings) -> Result:
         found = await administration.organizations.find_by_slug(org)
         if found is None:
-            raise click.ClickException(f"There is no organization `{org}`. Has `ibex serve` run here?")
+            raise click.ClickException(
+                f"There is no organization `{org}`. `ibex org list` shows which there are."
+            )
         return await work(administration, Actor.local(found, "cli"))
 
     return administer_all(context, within, **options)

@@ -53,7 +53,7 @@ def list_agents(context: click.Context, /, org: str, as_json: bool, **options: o
         click.echo(json.dumps([_agent_fields(agent) for agent in agents], indent=2))
         return
     rows = [(str(a.id), a.slug, a.name, a.status) for a in agents]
-    click.echo(table(("ID", "SLUG", "NAME", "STATE"), rows))
+    click.echo(table(("ID", "SLUG", "NAME", "STATUS"), rows))
 
 
 @agent.command("pause")
@@ -98,6 +98,6 @@ def _agent_fields(agent: Agent) -> dict[str, object]:
         "slug": agent.slug,
         "name": agent.name,
         "description": agent.description,
-        "state": agent.status,
+        "status": agent.status,
         "created_at": time_text(agent.created_at),
     }

@@ -37,7 +37,7 @@ def set_credential(context: click.Context, /, provider: str, org: str, **options
 @data_dir
 @click.pass_context
 def list_credentials(context: click.Context, /, org: str, as_json: bool, **options: object) -> None:
-    """List the providers that an organization has keys for, without the keys."""
+    """List the providers that an organization has keys for."""
     found = administer(context, org, lambda a, actor: a.credentials.all_of(actor.org_id), **options)
     if as_json:
         click.echo(json.dumps([_fields(each) for each in found], indent=2))
@@ -52,7 +52,7 @@ def list_credentials(context: click.Context, /, org: str, as_json: bool, **optio
 @data_dir
 @click.pass_context
 def remove_credential(context: click.Context, /, provider: str, org: str, **options: object) -> None:
-    """Forget a key: from now on the provider is called with the installation's own."""
+    """Forget a key. From now on the provider is called with the installation's own."""
     administer(context, org, lambda a, actor: a.credentials.remove(actor, provider), **options)
     click.echo(f"Removed the key for {provider}.")
 

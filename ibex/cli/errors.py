@@ -9,10 +9,10 @@ import psycopg
 from ibex.auth import MasterKeyError, PepperError
 from ibex.embedded import EmbeddedError
 from ibex.errors import IbexError
+from ibex.serving.errors import PreparationError
 from ibex.serving.listening import AddressError, RpcAddressError
-from ibex.serving.preparation import PreparationError, first_line
 from ibex.serving.supervisor import StartError
-from ibex.storage import DatabaseUnavailableError
+from ibex.storage import DatabaseUnavailableError, first_line
 from ibex.storage.migrations import MigrationError
 
 

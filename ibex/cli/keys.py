@@ -11,7 +11,8 @@ from ibex.auth import KeyRing, KeyRotation
 from ibex.cli.administer import on_installation
 from ibex.cli.options import as_json, data_dir
 from ibex.cli.table import table
-from ibex.serving.preparation import check_dsn, existing_keys
+from ibex.serving.dependencies import check_dsn
+from ibex.serving.secrets import existing_keys
 from ibex.serving.servers import Addresses
 from ibex.settings import Settings
 from ibex.storage import Postgres
@@ -22,7 +23,7 @@ Work = Callable[[KeyRotation, KeyRing], Awaitable[Result]]
 
 @click.group()
 def keys() -> None:
-    """List and rotate the master keys, under which provider keys are sealed."""
+    """List and rotate the master keys that seal provider keys."""
 
 
 @keys.command("list")
@@ -30,7 +31,7 @@ def keys() -> None:
 @data_dir
 @click.pass_context
 def list_keys(context: click.Context, /, as_json: bool, **options: object) -> None:
-    """List master keys by id, and how many provider keys each seals; never a key."""
+    """List master keys by id. Shown is how many provider keys each seals, and never a key."""
 
     async def work(rotation: KeyRotation, ring: KeyRing) -> tuple[list[str], Counter[str]]:
         return [key.id for key in ring.all()], await rotation.usage()
@@ -49,13 +50,13 @@ def list_keys(context: click.Context, /, as_json: bool, **options: object) -> No
 @data_dir
 @click.pass_context
 def rotate_keys(context: click.Context, /, **options: object) -> None:
-    """Seal every provider key under a new master key while IBEX goes on; an interrupted run is continued."""
+    """Seal every provider key under a new master key. IBEX goes on; an interrupted run is continued."""
 
     async def work(rotation: KeyRotation, ring: KeyRing) -> None:
         rotated = await rotation.run()
         if rotated.is_new:
             click.echo(f"{rotated.primary} is the primary key from now on, in {ring.file}.")
-        click.echo(f"Sealed {rotated.resealed} provider keys anew, under {rotated.primary}.")
+        click.echo(f"Provider keys sealed anew, under {rotated.primary}: {rotated.resealed}.")
         place = str(ring.file) if ring.file is not None else "IBEX_MASTER_KEY"
         for key_id in rotated.unused:
             click.echo(f"{key_id} seals nothing any more: when no backup needs it, remove it from {place}.")

@@ -15,7 +15,7 @@ _SCOPE = click.Choice(["token", "agent", "end_user", "organization"])
 
 @click.group()
 def limit() -> None:
-    """Set, list and remove limits that take the place of the configured ones."""
+    """Set, list and remove limits other than the configured ones."""
 
 
 @limit.command("set")
@@ -38,9 +38,10 @@ def set_limit(
     org: str,
     **options: object,
 ) -> None:
-    """Set the limits of a token (by id), an agent (id or slug), an end user or the organization.
+    """Set the limits of a token, agent, end user or organization.
 
-    Without a subject, of all in the scope that have none of their own. What is not given is as configured.
+    SUBJECT is a token's id, an agent's id or slug, or an end user's name. Without one the limits are those of
+    the organization, or of all in the scope that have none of their own. What is not given is as configured.
     """
 
     async def work(administration: Administration, actor: Actor) -> Override:

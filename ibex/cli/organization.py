@@ -37,7 +37,7 @@ def create_organization(
     as_json: bool,
     **options: object,
 ) -> None:
-    """Create an organization with an agent, and print its id and slug, and its first token: once."""
+    """Create an organization with an agent. Its id, its slug and, once, its first token are printed."""
 
     async def work(administration: Administration, settings: Settings) -> Founded:
         return await administration.founding.found(Actor.outside("cli"), name, slug, owner)
@@ -64,7 +64,7 @@ def list_organizations(context: click.Context, /, as_json: bool, **options: obje
         click.echo(json.dumps([_fields(organization) for organization in organizations], indent=2))
         return
     rows = [(str(o.id), o.slug, o.name, o.status, time_text(o.delete_after) or "") for o in organizations]
-    click.echo(table(("ID", "SLUG", "NAME", "STATE", "ERASED AT"), rows))
+    click.echo(table(("ID", "SLUG", "NAME", "STATUS", "ERASED AT"), rows))
 
 
 @org.command("suspend")
@@ -82,7 +82,7 @@ def suspend_organization(context: click.Context, /, slug: str, **options: object
 @data_dir
 @click.pass_context
 def resume_organization(context: click.Context, /, slug: str, **options: object) -> None:
-    """Let the tokens of an organization be used again, also of one that is being deleted."""
+    """Let the tokens of an organization be used again. That also ends a deletion, in its grace period."""
     _act(context, slug, lambda a, actor, org_id, _: a.organizations.resume(actor, org_id), **options)
     click.echo(f"Resumed {slug}.")
 
@@ -93,7 +93,7 @@ def resume_organization(context: click.Context, /, slug: str, **options: object)
 @data_dir
 @click.pass_context
 def delete_organization(context: click.Context, /, slug: str, yes: bool, **options: object) -> None:
-    """Refuse all tokens of an organization, and erase it after `organization_grace_days`."""
+    """Delete an organization. Its tokens are refused, and it is erased after `organization_grace_days`."""
     if not yes:
         click.confirm(f"Delete {slug} and everything in it?", abort=True, err=True)
 
@@ -111,7 +111,9 @@ def _act(context: click.Context, /, slug: str, act: Act, **options: object) -> O
     async def work(administration: Administration, settings: Settings) -> Organization:
         org_id = await administration.organizations.find_by_slug(slug)
         if org_id is None:
-            raise click.ClickException(f"There is no organization `{slug}`.")
+            raise click.ClickException(
+                f"There is no organization `{slug}`. `ibex org list` shows which there are."
+            )
         return await act(administration, Actor.outside("cli"), org_id, settings)
 
     return administer_all(context, work, **options)
@@ -122,7 +124,7 @@ def _fields(organization: Organization) -> dict[str, object]:
         "id": str(organization.id),
         "slug": organization.slug,
         "name": organization.name,
-        "state": organization.status,
+        "status": organization.status,
         "created_at": time_text(organization.created_at),
         "delete_after": time_text(organization.delete_after),
     }

@@ -5,21 +5,18 @@ from socket import socket as Socket  # noqa: N812
 
 import click
 
-from ibex.app import rpc_listener
 from ibex.auth import CREDENTIALS
+from ibex.auth.rpc import Listener
 from ibex.cli.errors import explained
 from ibex.cli.interruption import Interruption
 from ibex.cli.options import data_dir, settings_from
+from ibex.cli.progress import say
 from ibex.cli.welcome import welcome
+from ibex.serving.checks import check_settings, connections_per_process
+from ibex.serving.dependencies import wait_for_postgres
 from ibex.serving.job_process import serve_jobs
 from ibex.serving.listening import bind, listen, reserve
-from ibex.serving.preparation import (
-    check_settings,
-    connections_per_process,
-    prepare,
-    say,
-    wait_for_postgres,
-)
+from ibex.serving.preparation import prepare
 from ibex.serving.servers import Servers
 from ibex.serving.supervisor import Place, Role, Supervisor
 from ibex.serving.web_process import serve as serve_web
@@ -59,7 +56,7 @@ def serve(context: click.Context, /, **options: object) -> None:
 
 def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: Interruption) -> None:
     settings = settings.model_copy(update={"postgres_connections": connections_per_process(settings)})
-    rpc = rpc_listener(settings)
+    rpc = Listener.of(settings)
     reserved = reserve(rpc.host, rpc.port) if rpc is not None else None
     addresses = servers.start()
     interruption.check()

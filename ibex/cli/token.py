@@ -46,7 +46,10 @@ def token() -> None:
 @click.option("--default-agent", help="Agent for calls that name none (slug).")
 @click.option("--user", help="The user whose token it is (e-mail address).")
 @click.option(
-    "--network", "networks", multiple=True, help="From where alone it may be used, such as 10.0.0.0/8."
+    "--network",
+    "networks",
+    multiple=True,
+    help="From where alone it may be used, such as 10.0.0.0/8. Repeat for several.",
 )
 @click.option("--expires-in", help="Such as 12h, 30d or 8w; never by default.")
 @organization
@@ -87,7 +90,8 @@ def create_token(
         return (await administration.tokens.create(actor, request)).text
 
     click.echo(administer(context, org, work, **options))
-    if not agent and not default_agent:
+    calls = Permission.SESSION_CREATE in grant.permissions
+    if calls and not agent and not default_agent:
         click.echo("Calls with this token must name an agent, in X-IBEX-Agent-ID.", err=True)
 
 
@@ -180,14 +184,22 @@ def _token_fields(record: TokenRecord) -> dict[str, object]:
         "name": record.name,
         "state": record.state(datetime.now(UTC)),
         "agent": record.agent_slug,
+        "agent_id": _text(record.agent_id),
         "default_agent": record.default_agent_slug,
-        "user_id": str(record.user_id) if record.user_id else None,
+        "default_agent_id": _text(record.default_agent_id),
+        "user_id": _text(record.user_id),
         "permissions": Grant(Permission(record.permissions), PlatformRight(record.platform)).labels(),
-        "networks": record.allowed_networks,
+        "allowed_networks": record.allowed_networks,
+        "created_by": _text(record.created_by),
         "created_at": time_text(record.created_at),
         "expires_at": time_text(record.expires_at),
         "revoked_at": time_text(record.revoked_at),
+        "replaced_by": _text(record.replaced_by),
     }
+
+
+def _text(any_id: UUID | None) -> str | None:
+    return str(any_id) if any_id is not None else None
 
 
 def _span(text: str) -> timedelta:

@@ -20,7 +20,7 @@ _ROLE = click.Choice(list(ROLES))
 
 @click.group()
 def user() -> None:
-    """Create, list, suspend, resume and remove users, and change their roles."""
+    """Create, list, change, suspend, resume and remove users."""
 
 
 @user.command("create")
@@ -66,7 +66,7 @@ def list_users(context: click.Context, /, org: str, as_json: bool, **options: ob
         click.echo(json.dumps([_fields(user) for user in users], indent=2))
         return
     rows = [(str(u.id), u.email or "", u.name, u.role, u.status) for u in users]
-    click.echo(table(("ID", "EMAIL", "NAME", "ROLE", "STATE"), rows))
+    click.echo(table(("ID", "EMAIL", "NAME", "ROLE", "STATUS"), rows))
 
 
 @user.command("role")
@@ -134,6 +134,6 @@ def _fields(user: User) -> dict[str, object]:
         "email": user.email,
         "name": user.name,
         "role": user.role,
-        "state": user.status,
+        "status": user.status,
         "created_at": time_text(user.created_at),
     }

@@ -5,8 +5,11 @@ import click
 from ibex.cli.errors import explained
 from ibex.cli.interruption import Interruption
 from ibex.cli.options import data_dir, settings_from
+from ibex.cli.progress import say
+from ibex.serving.checks import check_settings
+from ibex.serving.errors import PreparationError
 from ibex.serving.job_process import serve_jobs
-from ibex.serving.preparation import PreparationError, check_settings, prepare, say
+from ibex.serving.preparation import prepare
 from ibex.serving.servers import Servers
 from ibex.serving.supervisor import Place, Role, Supervisor
 from ibex.telemetry.logs import configure
@@ -17,7 +20,7 @@ from ibex.telemetry.logs import configure
 @click.option("--jobs", type=click.IntRange(1, 64), help="Job processes.")
 @click.pass_context
 def worker(context: click.Context, /, **options: object) -> None:
-    """Work on the jobs of an IBEX that runs on this data directory, or whose databases are configured."""
+    """Work on jobs alone: those of the IBEX on this data directory, or with the configured databases."""
     settings = settings_from(context, **options)
     configure(settings.log_level)
     interruption = Interruption()

@@ -7,15 +7,12 @@ import psycopg
 
 from ibex.doctor.finding import Finding, State, ok, problem, warning
 from ibex.doctor.repository import PostgresFacts, read_facts
-from ibex.serving.preparation import (
-    CONNECTIONS_PER_JOB_PROCESS,
-    PreparationError,
-    check_dsn,
-    connections_per_process,
-    first_line,
-)
+from ibex.serving.checks import CONNECTIONS_PER_JOB_PROCESS, connections_per_process
+from ibex.serving.dependencies import check_dsn
+from ibex.serving.errors import PreparationError
 from ibex.serving.servers import Addresses
 from ibex.settings import Settings
+from ibex.storage import first_line
 from ibex.storage.migrations import MigrationError, current, latest
 from ibex.storage.postgres import SERVICE_ROLE
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from ibex.doctor.finding import Finding, ok, problem, warning
-from ibex.serving.preparation import PreparationError, connect_redis
+from ibex.serving.dependencies import connect_redis
+from ibex.serving.errors import PreparationError
 from ibex.settings import Settings
 
 _OLDEST = 7

@@ -16,12 +16,13 @@ from ibex.auth import (
     verify_pepper,
 )
 from ibex.auth.bootstrap import CREDENTIALS
+from ibex.auth.pepper import pepper_file
 from ibex.doctor.finding import Finding, ok, problem, warning
 from ibex.doctor.repository import has_fingerprint
 from ibex.errors import ErrorCode, IbexError
-from ibex.serving.preparation import existing_keys, existing_pepper, first_line, pepper_file
+from ibex.serving.secrets import existing_keys, existing_pepper
 from ibex.settings import Settings
-from ibex.storage import DatabaseUnavailableError, Postgres
+from ibex.storage import DatabaseUnavailableError, Postgres, first_line
 
 _PATIENCE = 5.0
 
@@ -31,7 +32,7 @@ def pepper(settings: Settings, dsn: str) -> Finding:
 
     `dsn` is empty when there is no database to ask.
     """
-    path = pepper_file(settings)
+    path = pepper_file(settings.data_dir)
     if settings.token_pepper is None:
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
@@ -87,7 +88,7 @@ def master_keys(settings: Settings, dsn: str) -> Finding:
         if dsn:
             asyncio.run(_verify_keys(dsn, ring))
     except MasterKeyError as error:
-        return problem("master keys", str(error), "Put the right one back.")
+        return problem("master keys", str(error), "`ibex keys list` shows which ones are needed.")
     except OSError as error:
         return problem("master keys", f"{error.filename}: {error.strerror}.", "Run as the owner of the file.")
     except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):

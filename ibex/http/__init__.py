@@ -14,7 +14,7 @@ from ibex.http.asgi import (
 from ibex.http.body import ClientGoneError, read_body
 from ibex.http.client_address import ClientAddress
 from ibex.http.deadline import Deadline, Deadlines
-from ibex.http.edge import Edge, Mounted
+from ibex.http.edge import Edge
 from ibex.http.headers import PROVIDER_KEY, PROVIDER_KEY_FORM, RequestHeaders
 from ibex.http.networks import MOST_NETWORKS, Network, are_within, contain, parse_networks
 
@@ -31,7 +31,6 @@ __all__ = [
     "Edge",
     "Endpoint",
     "Message",
-    "Mounted",
     "Network",
     "Receive",
     "RequestHeaders",

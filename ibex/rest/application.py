@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 _OPERATION = "management"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+# Several times what any of these bodies needs. Checking one takes far longer than parsing what agents send,
+# and nothing else happens in the process meanwhile.
+_LARGEST_BODY = 128 << 10
 
 
 class RestApplication:
@@ -41,7 +44,8 @@ class RestApplication:
 
     Parameters
     ----------
-    body_bytes, body_seconds: within what a request's body must arrive.
+    recognise: raises the 401, 403 and 503 of authentication; a stranger's body is not even read.
+    body_bytes, body_seconds: within what a request's body must arrive; 128 KiB at most.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class RestApplication:
         routers: Sequence[APIRouter],
         *,
         version: str,
+        recognise: Callable[[Exchange], Awaitable[object]],
         body_bytes: int,
         body_seconds: float,
         client_address: ClientAddress,
@@ -70,7 +75,8 @@ class RestApplication:
             self.application.router.routes.extend(router.routes)
         openapi.publish(self.application, docs_base_url, beside.paths())
         failures.install(self.application, docs_base_url)
-        self._body_bytes = body_bytes
+        self._recognise = recognise
+        self._body_bytes = min(body_bytes, _LARGEST_BODY)
         self._body_seconds = body_seconds
         self._client_address = client_address
         self._deadlines = deadlines
@@ -116,9 +122,9 @@ class RestApplication:
 
         try:
             headers.refuse_repeated()
-            self._check_parameters(inner)
             body = b""
-            if method in _WITH_BODY and _has_body(headers):
+            if self._is_served(inner) and method in _WITH_BODY and _has_body(headers):
+                await self._recognise(exchange)
                 body = await read_body(
                     receive, headers, deadline, limit=self._body_bytes, within=self._body_seconds
                 )
@@ -141,18 +147,23 @@ class RestApplication:
             self._deadlines.close(deadline)
             self._record(inner, scope["method"], exchange, time.perf_counter() - started)
 
-    def _check_parameters(self, scope: Scope) -> None:
+    def _is_served(self, scope: Scope) -> bool:
+        """Whether there is a route for path and method. Raises VALIDATION_ERROR for its parameters."""
         for route in self.routes:
             if route.matches(scope)[0] is Match.FULL:
                 parameters.check(route, scope)
-                return
+                return True
+        return False
 
     async def _refuse(self, exchange: Exchange, error: IbexError, answer: Send) -> None:
         exchange.error_code = error.code
         body = envelope(
             error, "openai", request_id=str(exchange.request_id), docs_base_url=self._docs_base_url
         )
-        await respond(answer, error.status, orjson.dumps(body), headers=error.headers)
+        headers = dict(error.headers)
+        if error.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        await respond(answer, error.status, orjson.dumps(body), headers=headers)
 
     def _record(self, scope: Scope, method: str, exchange: Exchange, seconds: float) -> None:
         status = exchange.status or 499

@@ -1,16 +1,20 @@
 """The paths beside this interface, described in short so that the description is complete."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ibex.rest.openapi import failures
 
 _OBJECT = {"type": "object", "additionalProperties": True}
-_AGENT = {
-    "name": "X-IBEX-Agent-ID",
-    "in": "header",
-    "description": "The agent that calls, by id or slug; not needed by a token that is bound to one.",
-    "schema": {"type": "string"},
-}
+_AGENT = (
+    "X-IBEX-Agent-ID",
+    "The agent that calls, by id or slug; not needed by a token that is bound to one.",
+)
+_SESSION = ("X-IBEX-Session-ID", "The conversation; without it the call begins one of its own.")
+_END_USER = ("X-IBEX-User-ID", "The end user that the call is about; else the body's `user`.")
+_PROVIDER_KEY = ("X-IBEX-Provider-Key", "A key for the provider, where the organization allows that.")
+_IDEMPOTENCY = ("Idempotency-Key", "A request that is sent again with it is answered as the first was.")
+_EVERY_CALL = (_AGENT, _END_USER, _PROVIDER_KEY, _IDEMPOTENCY)
 _ANYBODY: list[dict[str, list[str]]] = []
 
 
@@ -23,6 +27,7 @@ def paths() -> dict[str, Any]:
                 "Create a chat completion",
                 "As OpenAI's, streamed or whole; fields that IBEX does not know are forwarded.",
                 ["memory:read", "session:create", "session:read"],
+                (_SESSION, *_EVERY_CALL),
                 {"model": "mock", "messages": [{"role": "user", "content": "Hello!"}]},
             )
         },
@@ -32,6 +37,7 @@ def paths() -> dict[str, Any]:
                 "Create embeddings",
                 "As OpenAI's.",
                 ["session:create"],
+                _EVERY_CALL,
                 {"model": "mock", "input": "Hello!"},
             )
         },
@@ -76,7 +82,12 @@ def paths() -> dict[str, Any]:
 
 
 def _call(
-    operation_id: str, summary: str, description: str, needs: list[str], example: object
+    operation_id: str,
+    summary: str,
+    description: str,
+    needs: list[str],
+    headers: Iterable[tuple[str, str]],
+    example: object,
 ) -> dict[str, Any]:
     streamed = {"text/event-stream": {"schema": {"type": "string"}}} if "messages" in str(example) else {}
     return {
@@ -86,7 +97,7 @@ def _call(
         "description": f"{description}\n\nNeeds {', '.join(f'`{name}`' for name in needs)}.",
         "security": [{"token": []}],
         "x-permissions": needs,
-        "parameters": [_AGENT],
+        "parameters": [_header(name, text) for name, text in headers],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _OBJECT, "example": example}},
@@ -99,6 +110,10 @@ def _call(
             **failures(),
         },
     }
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
 def _operation(operation_id: str, summary: str, answer: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Every way in which a request can fail becomes the one envelope."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -16,6 +16,20 @@ from ibex.rest.methods import methods_of
 from ibex.storage import DatabaseUnavailableError
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
+
+_NO_ID = "It must be an id, which is a UUID"
+_NO_TIME = "It must be a time such as 2030-01-31T12:00:00Z"
+# What the validator says in its own terms, by the type of the problem.
+_SAID: Mapping[str, str] = {
+    "missing": "It must be given",
+    "extra_forbidden": "There is no such field",
+    "uuid_parsing": _NO_ID,
+    "uuid_type": _NO_ID,
+    "datetime_parsing": _NO_TIME,
+    "datetime_from_date_parsing": _NO_TIME,
+    "datetime_type": _NO_TIME,
+    "timezone_aware": "Say in which time zone: 2030-01-31T12:00:00Z",
+}
 
 
 def install(application: FastAPI, docs_base_url: str) -> None:
@@ -46,7 +60,8 @@ def install(application: FastAPI, docs_base_url: str) -> None:
             request,
             IbexError(
                 ErrorCode.SERVICE_DEGRADED,
-                "The database does not answer at the moment. Nothing was changed. Try again shortly.",
+                "The database does not answer at the moment. If something was to be changed, look whether it was. "
+                "Try again shortly.",
                 headers={"Retry-After": "1"},
             ),
         )
@@ -71,7 +86,10 @@ def _invalid(error: RequestValidationError) -> IbexError:
     if any(problem["type"] == "json_invalid" for problem in problems):
         return IbexError(ErrorCode.INVALID_JSON, "The body is not valid JSON.")
     fields = [
-        FieldError(".".join(str(part) for part in problem["loc"][1:]) or "body", problem["msg"])
+        FieldError(
+            ".".join(str(part) for part in problem["loc"][1:]) or "body",
+            _SAID.get(problem["type"], problem["msg"]),
+        )
         for problem in problems
     ]
     return IbexError(

@@ -29,6 +29,9 @@ _TAGS = {
     "users": "People, with a role each.",
     "agents": "Whom tokens act as.",
     "tokens": "What callers prove themselves with.",
+    "limits": "How much tokens, agents, end users and organizations may ask.",
+    "provider credentials": "Keys for providers that an organization has of its own.",
+    "audit": "Who did what, chained by hashes.",
     "operations": "What whoever runs the installation watches.",
 }
 # What FastAPI would answer to a malformed request, and IBEX does not.

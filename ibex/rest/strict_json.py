@@ -71,18 +71,20 @@ def _constant(name: str) -> NoReturn:
 
 def _texts(document: Any) -> Iterator[str]:
     """Every text in a document, names of fields included."""
-    waiting = [(document, 0)]
-    while waiting:
-        value, depth = waiting.pop()
+    level, depth = [document], 0
+    while level:
         if depth > _DEPTH:
             _refuse(_TOO_DEEP)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict):
-            yield from value
-            waiting += ((inner, depth + 1) for inner in value.values())
-        elif isinstance(value, list):
-            waiting += ((inner, depth + 1) for inner in value)
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, dict):
+                yield from value
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+        level, depth = inner, depth + 1
 
 
 def _refuse(message: str) -> NoReturn:

@@ -10,9 +10,10 @@ from datetime import timedelta
 import uvloop
 from redis.exceptions import RedisError
 
-from ibex.app import ERASURE_PATIENCE, Connections, periodic_jobs
+from ibex.app import Connections
 from ibex.auth import OrganizationErasure
-from ibex.serving.preparation import connect_redis
+from ibex.proxy import end_idle_sessions
+from ibex.serving.dependencies import connect_redis
 from ibex.serving.supervisor import Place
 from ibex.settings import Settings
 from ibex.storage import Postgres, connect
@@ -27,6 +28,8 @@ _REDIS_PATIENCE = 5.0
 # Between two tries to reach a queue that is away (seconds).
 _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 5.0
+# An organization is erased in one transaction, and may have many sessions (seconds).
+_ERASURE_PATIENCE = 3_600.0
 
 
 def serve_jobs(settings: Settings, connections: Connections, place: Place) -> None:
@@ -45,12 +48,12 @@ def serve_jobs(settings: Settings, connections: Connections, place: Place) -> No
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_reader(place.lifeline, orphaned)
         postgres = Postgres(connections.postgres_dsn, connections=2)
-        erasing = Postgres(connections.postgres_dsn, connections=1, patience=ERASURE_PATIENCE)
+        erasing = Postgres(connections.postgres_dsn, connections=1, patience=_ERASURE_PATIENCE)
         redis = connect(connections.redis_url, timeout=_REDIS_PATIENCE)
         await postgres.open()
         await erasing.open()
         try:
-            jobs = periodic_jobs(
+            jobs = _periodic_jobs(
                 postgres,
                 OrganizationErasure(erasing, redis),
                 idle=timedelta(minutes=settings.session_idle_minutes),
@@ -80,6 +83,14 @@ async def work_through_outages(
                 return
             logger.warning("the job queue is away (%s); jobs wait until it is back", type(error).__name__)
             await _until_back(redis_url, stop)
+
+
+def _periodic_jobs(postgres: Postgres, erasure: OrganizationErasure, *, idle: timedelta) -> list[PeriodicJob]:
+    """What is to be done once a minute by one of the workers."""
+    return [
+        PeriodicJob("session.end_idle", lambda: end_idle_sessions(postgres, idle)),
+        PeriodicJob("organization.erase", erasure.run, timeout=_ERASURE_PATIENCE),
+    ]
 
 
 def _say_nothing() -> None:

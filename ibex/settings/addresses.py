@@ -63,8 +63,9 @@ def ip(value: str) -> str:
 def network(value: str) -> str:
     """A network in CIDR notation, or a lone address."""
     try:
-        if "%" not in value:
-            return str(ip_network(value))
+        # A zone, as in fe80::%eth0/10, means something on one machine only.
+        return str(ip_network("" if "%" in value else value))
     except ValueError:
-        pass
-    raise ValueError("must be a network such as 10.0.0.0/8, without bits behind its prefix, or an address")
+        raise ValueError(
+            "must be a network such as 10.0.0.0/8, without bits behind its prefix, or an address"
+        ) from None

@@ -86,7 +86,7 @@ class ProviderSettings(Section):
 
 
 class LimitSettings(Section):
-    """For each token, agent, end user and organization: requests and tokens per minute, requests at a time."""
+    """Requests and tokens per minute, and requests at a time, of each token, agent, user and organization."""
 
     token_rpm: PerMinute = 600
     agent_rpm: PerMinute = 1_200
@@ -148,16 +148,10 @@ class Settings(Section):
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _one_text_is_a_list_with_commas(cls, value: Any) -> Any:
-        """A variable of the environment has no lists."""
+    def _networks_may_be_separated_by_commas(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return tuple(stripped for text in value.split(",") if (stripped := text.strip()))
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _networks_may_be_separated_by_commas(cls, value: Any) -> Any:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        return [stripped for part in value.split(",") if (stripped := part.strip())]
 
     @field_validator("aliases", mode="before")
     @classmethod

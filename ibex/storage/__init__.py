@@ -1,6 +1,6 @@
 """Where data is kept: Postgres and Redis."""
 
-from ibex.storage.postgres import Connection, DatabaseUnavailableError, Postgres
+from ibex.storage.postgres import Connection, DatabaseUnavailableError, Postgres, first_line
 from ibex.storage.redis import Redis, connect, connect_single, organization_key
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "Redis",
     "connect",
     "connect_single",
+    "first_line",
     "organization_key",
 ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 import ibex
+from ibex.storage.postgres import first_line
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -52,12 +53,12 @@ def current(dsn: str) -> str | None:
             row = connection.execute("SELECT version_num FROM ibex.alembic_version").fetchone()
             return str(row[0]) if row else None
     except psycopg.errors.InsufficientPrivilege as error:
-        raise MigrationError(f"The database cannot be read: {_first_line(error)}.") from error
+        raise MigrationError(f"The database cannot be read: {first_line(error)}.") from error
     except psycopg.ProgrammingError:
         # What libpq says of an address that it cannot parse quotes it, password and all.
         raise MigrationError("The address of the database is malformed.") from None
     except psycopg.Error as error:
-        raise MigrationError(f"The database cannot be read: {_first_line(error)}.") from error
+        raise MigrationError(f"The database cannot be read: {first_line(error)}.") from error
 
 
 def migrate(dsn: str) -> tuple[str | None, str]:
@@ -106,7 +107,7 @@ def _upgrade(dsn: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "heads")
     except exc.DBAPIError as error:
-        reason = f"The schema cannot be migrated: {_first_line(error.orig or error)}."
+        reason = f"The schema cannot be migrated: {first_line(error.orig or error)}."
         if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
             reason += (
                 " IBEX_POSTGRES_MIGRATION_DSN must be the address of the role that owns the schema; "
@@ -137,7 +138,3 @@ def _check_serving_role(connection: "sqlalchemy.Connection") -> None:
             f"The role ibex_service is a member of {role.owner}, which migrates: it could read every "
             f"organization. REVOKE {role.owner} FROM ibex_service, or migrate as another role."
         )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

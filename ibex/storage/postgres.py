@@ -186,6 +186,11 @@ def _unavailability() -> Iterator[None]:
         raise DatabaseUnavailableError(str(error)) from error
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of the database says, without the statement and without a full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def _has_hung_up(connection: Connection) -> bool:
     """Whether an idle connection has something to read, which costs no round trip to find out.
 

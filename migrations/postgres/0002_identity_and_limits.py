@@ -35,7 +35,8 @@ ALTER TABLE ibex.tokens
 CHANGES = """
 CREATE TABLE ibex.changes (
     number bigint PRIMARY KEY,
-    kind text NOT NULL,
+    -- Every process reads every entry.
+    kind text NOT NULL CHECK (length(kind) <= 63),
     subject uuid NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp()
 );

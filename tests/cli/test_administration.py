@@ -56,6 +56,8 @@ def test_a_token_that_no_agent_goes_with_is_created_with_a_hint(running: Instanc
     created = running.ibex("token", "create", "without an agent")
     assert TOKEN.fullmatch(created.stdout)
     assert created.stderr == "Calls with this token must name an agent, in X-IBEX-Agent-ID.\n"
+    managing = running.ibex("token", "create", "never calls", "--permission", "admin:users")
+    assert (managing.returncode, managing.stderr) == (0, "")
 
 
 def test_a_revoked_token_is_refused_at_once_by_every_process(running: Instance) -> None:

@@ -55,7 +55,7 @@ def test_a_team_from_its_beginning_to_its_end(running: Instance) -> None:
     assert (asked.returncode, asked.stdout) == (1, "")
     assert "will be erased after 20" in running.ibex("org", "delete", "search-team", "--yes").stdout
     assert says(running, token) == "ORGANIZATION_SUSPENDED"
-    states = {row["slug"]: row["state"] for row in found(running, "org", "list")}
+    states = {row["slug"]: row["status"] for row in found(running, "org", "list")}
     assert states["search-team"] == "deleting"
     assert states["default"] == "active"
     assert "deleting" in running.ibex("org", "list").stdout
@@ -77,7 +77,7 @@ def test_a_user_and_their_token(running: Instance) -> None:
     assert told == "The role of grace@example.org is viewer.\n"
     assert says(running, token) == "INSUFFICIENT_PERMISSIONS"
     (row,) = (row for row in found(running, "user", "list") if row["email"] == "grace@example.org")
-    assert (row["role"], row["state"], row["name"]) == ("viewer", "active", "Grace Hopper")
+    assert (row["role"], row["status"], row["name"]) == ("viewer", "active", "Grace Hopper")
     assert "Grace Hopper" in running.ibex("user", "list").stdout
     assert running.ibex("user", "remove", "grace@example.org").stdout == "Removed grace@example.org.\n"
     assert says(running, token) == "TOKEN_REVOKED"
@@ -95,7 +95,7 @@ def test_a_rotated_token_and_where_it_may_be_used(running: Instance) -> None:
         "token", "create", "far", "--default-agent", "default", "--network", "192.0.2.0/24"
     ).stdout.strip()
     assert says(running, far) == "NETWORK_NOT_ALLOWED"
-    networks = {row["name"]: row["networks"] for row in found(running, "token", "list")}
+    networks = {row["name"]: row["allowed_networks"] for row in found(running, "token", "list")}
     assert networks["far"] == ["192.0.2.0/24"]
     again = running.ibex("token", "rotate", old[9:45])
     assert (again.returncode, again.stdout) == (1, "")

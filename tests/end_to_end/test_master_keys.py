@@ -103,7 +103,7 @@ def test_master_keys_are_rotated_while_two_processes_serve(
         for _ in range(2):
             done = running.ibex("keys", "rotate")
             assert done.returncode == 0, done.stderr
-            assert "Sealed 1 provider keys anew" in done.stdout
+            assert "Provider keys sealed anew" in done.stdout
     finally:
         stopping.set()
         for caller in callers:

@@ -5,6 +5,8 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable
 
+import psycopg
+
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 10.0) -> float:
     """Return as soon as `condition` holds, with the seconds it took; fail when it does not in time."""
@@ -17,3 +19,12 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: flo
             return time.monotonic() - started
         assert time.monotonic() - started < seconds, f"not within {seconds} s"
         await asyncio.sleep(0.005)
+
+
+def a_statement_waits(dsn: str) -> bool:
+    """Whether one in this database waits for a lock that another transaction has."""
+    with psycopg.connect(dsn) as connection:
+        waiting = connection.execute(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return waiting.rowcount > 0

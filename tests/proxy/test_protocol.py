@@ -39,6 +39,20 @@ def impatient(protocol: type[BoundedHttpProtocol], monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(protocol, "header_seconds", PATIENCE)
 
 
+@pytest.fixture
+def received(protocol: type[BoundedHttpProtocol], monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What the server has read since, piece by piece."""
+    pieces: list[bytes] = []
+    read = protocol.data_received
+
+    def noted(connection: BoundedHttpProtocol, data: bytes) -> None:
+        pieces.append(data)
+        read(connection, data)
+
+    monkeypatch.setattr(protocol, "data_received", noted)
+    return pieces
+
+
 async def assert_nothing_is_left(standing: Standing, wire: Wire) -> None:
     """The next request gets the next answer, and it is the last."""
     await wire.send(head(standing.service, "Connection: close", method="GET", path="/errors/NOT_FOUND"))
@@ -50,7 +64,7 @@ async def assert_nothing_is_left(standing: Standing, wire: Wire) -> None:
 @pytest.mark.parametrize("connection", ["Upgrade", "close, Upgrade", "keep-alive, upgrade"])
 @pytest.mark.parametrize("apart", [True, False])
 async def test_the_body_of_a_request_to_upgrade_is_not_taken_for_a_request(
-    standing: Standing, connection: str, apart: bool
+    standing: Standing, received: list[bytes], connection: str, apart: bool
 ) -> None:
     asked = head(
         standing.service,
@@ -62,7 +76,7 @@ async def test_the_body_of_a_request_to_upgrade_is_not_taken_for_a_request(
     async with connect(standing.service) as wire:
         if apart:
             await wire.send(asked)
-            await asyncio.sleep(0.1)
+            await until(lambda: b"".join(received) == asked)
             await wire.send(SMUGGLED)
         else:
             await wire.send(asked + SMUGGLED)
@@ -73,12 +87,13 @@ async def test_the_body_of_a_request_to_upgrade_is_not_taken_for_a_request(
             await assert_nothing_is_left(standing, wire)
 
 
-async def test_a_request_to_upgrade_is_served_without(standing: Standing) -> None:
+async def test_a_request_to_upgrade_is_served_without(standing: Standing, received: list[bytes]) -> None:
     whole = post(standing.service, chat_bytes("upgraded"), *UPGRADE)
     async with connect(standing.service) as wire:
         for cut in (len(whole), 40, whole.index(b"h2c") + 1, whole.index(b"\r\n\r\n") + 4, len(whole) - 5):
+            received.clear()
             await wire.send(whole[:cut])
-            await asyncio.sleep(0.05)
+            await until(lambda first=whole[:cut]: b"".join(received) == first)  # type: ignore[misc]
             await wire.send(whole[cut:])
             answer = await wire.answer()
             assert (answer.status, b'"model":"upgraded"' in answer.body) == (200, True)
@@ -280,7 +295,10 @@ async def test_a_slow_head_behind_a_request_is_not_taken_for_its_answer(standing
 
 
 async def test_a_head_that_is_not_read_yet_is_not_slow(
-    standing: Standing, protocol: type[BoundedHttpProtocol], monkeypatch: pytest.MonkeyPatch
+    standing: Standing,
+    protocol: type[BoundedHttpProtocol],
+    received: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(protocol, "header_seconds", 0.1)
     await until(lambda: standing.stub.gate.waiting == 0)
@@ -292,10 +310,13 @@ async def test_a_head_that_is_not_read_yet_is_not_slow(
         await wire.send(slow)
         await until(lambda: standing.stub.gate.waiting == 1)
         await wire.send(slow + last[:40])
-        await asyncio.sleep(0.05)
+        await until(lambda: b"".join(received).endswith(last[:40]))
         # Not read until the first is answered.
         await wire.send(last[40:])
-        await asyncio.sleep(0.3)
+        async with connect(standing.service) as late:
+            # By the time that this one is refused, the other would have been.
+            await late.send(last[:40])
+            assert (await late.answer()).status == 408
         standing.stub.gate.step(2)
         assert [(await wire.answer()).status for _ in range(3)] == [200, 200, 404]
 

@@ -1,12 +1,13 @@
 """Where the time of a request went is told whatever became of it, and only our own share is overhead."""
 
-import asyncio
+import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
 
-from ibex.telemetry import Step
+from ibex.telemetry import Step, StepClock, steps
 from tests.faults.waiting import until
 from tests.providers import behaviours
 from tests.proxy.asking import CHAT, assert_still_works, chat, chat_bytes
@@ -68,12 +69,24 @@ async def test_a_provider_that_fails_is_timed_and_is_no_overhead(standing: Stand
     assert float(response.headers["x-ibex-overhead-ms"]) < 900
 
 
-async def test_the_time_that_a_client_takes_to_send_is_no_overhead(standing: Standing) -> None:
+async def test_the_time_that_a_client_takes_to_send_is_no_overhead(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, entered, enter = [0.0], list[Step | None](), StepClock.enter
+    clock = SimpleNamespace(perf_counter=lambda: time.perf_counter() + late[0], time_ns=time.time_ns)
+
+    def noted(clock: StepClock, step: Step | None) -> None:
+        enter(clock, step)
+        entered.append(step)
+
+    monkeypatch.setattr(steps, "time", clock)
+    monkeypatch.setattr(StepClock, "enter", noted)
     body = chat_bytes()
     async with connect(standing.service) as wire:
         request = post(standing.service, body)
         await wire.send(request[:-5])
-        await asyncio.sleep(1.0)
+        await until(lambda: Step.BODY in entered)
+        late[0] = 1.0
         await wire.send(request[-5:])
         answer = await wire.answer()
     assert answer.status == 200

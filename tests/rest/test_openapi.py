@@ -60,6 +60,16 @@ async def test_every_operation_is_explained(document: dict[str, Any]) -> None:
             assert parameter.get("description") or parameter["in"] == "path", f"{where}: {parameter['name']}"
 
 
+async def test_a_parameter_of_a_path_has_one_name(document: dict[str, Any]) -> None:
+    names: dict[str, set[str]] = {}
+    for path in document["paths"]:
+        before, brace, after = path.partition("{")
+        if brace:
+            names.setdefault(before, set()).add(after.partition("}")[0])
+    assert names["/v1/organizations/"] == {"organization_id"}
+    assert [where for where, found in names.items() if len(found) > 1] == []
+
+
 async def test_it_says_what_a_token_needs(document: dict[str, Any]) -> None:
     labels = {permission.label for permission in Permission}
     for method, path, operation in operations(document):

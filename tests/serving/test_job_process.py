@@ -1,14 +1,17 @@
 """A job process whose queue goes away and comes back."""
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from ibex.embedded import ValkeyServer
 from ibex.serving.job_process import work_through_outages
 from ibex.workers import PeriodicJob
 from tests.embedded.running import ignore, running_valkey, wait_for
+from tests.faults.waiting import until
 
 _PATIENCE = 15.0
 
@@ -18,9 +21,16 @@ async def _until_said(caplog: pytest.LogCaptureFixture, sentence: str) -> None:
 
 
 async def test_a_queue_that_is_away_is_waited_for_and_found_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done, stop, ready = asyncio.Event(), asyncio.Event(), []
+    done, stop, ready, pings = asyncio.Event(), asyncio.Event(), list[bool](), list[bool]()
+    ping = Redis.ping
+
+    def counted(redis: Redis) -> Awaitable[bool]:
+        pings.append(True)
+        return ping(redis)
+
+    monkeypatch.setattr(Redis, "ping", counted)
 
     async def run() -> None:
         done.set()
@@ -33,7 +43,8 @@ async def test_a_queue_that_is_away_is_waited_for_and_found_again(
         await asyncio.wait_for(done.wait(), _PATIENCE)
         valkey.stop()
         await _until_said(caplog, "the job queue is away")
-        await asyncio.sleep(1.5)
+        asked = len(pings)
+        await until(lambda: len(pings) >= asked + 3, seconds=_PATIENCE)
         assert caplog.text.count("the job queue is away") == 1
 
         valkey.launch()

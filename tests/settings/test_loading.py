@@ -284,6 +284,22 @@ def test_a_cluster_is_for_everything_but_the_queue() -> None:
     assert load({**cluster, "IBEX_QUEUE_REDIS_URL": "redis://h"}).redis_url is not None
 
 
+@pytest.mark.parametrize(
+    "header",
+    [("a b", "x"), ("", "x"), ("X-Key", f"{SECRET}\n"), ("X-Key", "a\x7f"), ("content-length", "1"), ("Host", "h")],
+)
+def test_a_header_that_cannot_be_sent_to_a_provider_is_refused(header: tuple[str, str]) -> None:
+    with pytest.raises(SettingsError, match="header") as caught:
+        load({"IBEX_PROVIDERS": json.dumps({"a": {"headers": dict([header])}})})
+    assert SECRET not in str(caught.value)
+
+
+def test_a_key_that_cannot_stand_in_a_header_is_refused() -> None:
+    with pytest.raises(SettingsError, match="api_key") as caught:
+        load({"IBEX_PROVIDERS": json.dumps({"a": {"api_key": f"{SECRET}\nX-Other: 1"}})})
+    assert SECRET not in str(caught.value)
+
+
 def test_without_any_provider_there_is_the_mock() -> None:
     assert {name: p.kind for name, p in load({}).providers.items()} == {"mock": "mock"}
 

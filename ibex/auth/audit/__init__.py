@@ -1,19 +1,17 @@
 """The record of changes and of refusals that matter. It holds who, what and when; never a secret."""
 
-from ibex.auth.audit.chain import Damage, Head, MalformedHeadError, StoredEvent, Verdict
-from ibex.auth.audit.event import AuditEvent, record
+from ibex.auth.audit.chain import Head, MalformedHeadError, StoredEvent, Verdict
+from ibex.auth.audit.event import AuditEvent, record, tell_home
 from ibex.auth.audit.lines import MalformedLineError, verify_lines
 from ibex.auth.audit.refusals import RefusalAudit
 from ibex.auth.audit.repository import Selection
-from ibex.auth.audit.service import AuditService, Export
+from ibex.auth.audit.service import AuditService
 from ibex.auth.audit.trail import AuditTrail
 
 __all__ = [
     "AuditEvent",
     "AuditService",
     "AuditTrail",
-    "Damage",
-    "Export",
     "Head",
     "MalformedHeadError",
     "MalformedLineError",
@@ -22,5 +20,6 @@ __all__ = [
     "StoredEvent",
     "Verdict",
     "record",
+    "tell_home",
     "verify_lines",
 ]

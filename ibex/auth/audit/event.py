@@ -51,6 +51,17 @@ class AuditEvent:
         )
 
 
+async def tell_home(connection: Connection, actor: Actor, action: str) -> None:
+    """Record what somebody does to another organization in their own one as well.
+
+    To come after every statement about the other one: the transaction goes on in their own.
+    """
+    if actor.home is not None:
+        event = AuditEvent.of(actor.within(actor.home), action, actor.org_id)
+        await repository.enter(connection, actor.home)
+        await record(connection, event)
+
+
 async def record(connection: Connection, *events: AuditEvent) -> None:
     """Write events in the transaction of their cause, so that neither exists without the other.
 

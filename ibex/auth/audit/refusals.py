@@ -1,6 +1,7 @@
 """Refusals of callers whose token is known, gathered so that a client which insists fills no table."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +22,6 @@ _MATTERING = frozenset(
         ErrorCode.NETWORK_NOT_ALLOWED,
         ErrorCode.AGENT_NOT_AUTHORIZED,
         ErrorCode.AGENT_SUSPENDED,
-        ErrorCode.CALLER_KEY_NOT_ALLOWED,
         ErrorCode.INSUFFICIENT_PERMISSIONS,
         ErrorCode.ACCESS_DENIED,
         ErrorCode.CALLER_KEY_NOT_ALLOWED,
@@ -30,6 +30,8 @@ _MATTERING = frozenset(
 _WINDOW: Final = 60.0
 # Tokens and reasons within one window; a few megabytes.
 _CAPACITY: Final = 10_000
+# Of one organization, lest it keep what others are refused out of their audits.
+_SHARE: Final = 1_000
 
 _Key = tuple[UUID, ErrorCode]
 
@@ -65,6 +67,7 @@ class RefusalAudit:
         self._clock = clock
         # In the order in which the windows end, because all are of one length.
         self._gathered: dict[_Key, _Gathering] = {}
+        self._of_organization: Counter[UUID] = Counter()
 
     def __len__(self) -> int:
         return len(self._gathered)
@@ -78,11 +81,12 @@ class RefusalAudit:
         if gathering is not None:
             gathering.times += 1
             gathering.address = address
-        elif len(self._gathered) >= _CAPACITY:
+        elif len(self._gathered) >= _CAPACITY or self._of_organization[principal.org_id] >= _SHARE:
             self._dropped(1)
         else:
             self._tell(key, principal.org_id, 1, address)
             self._gathered[key] = _Gathering(principal.org_id, self._clock() + _WINDOW, 0, None)
+            self._of_organization[principal.org_id] += 1
 
     def flush(self) -> None:
         """Tell of the windows that have ended. One that had refusals is followed by another."""
@@ -95,6 +99,10 @@ class RefusalAudit:
             if gathering.times:
                 self._tell(key, gathering.org_id, gathering.times, gathering.address)
                 self._gathered[key] = _Gathering(gathering.org_id, now + _WINDOW, 0, None)
+            else:
+                self._of_organization[gathering.org_id] -= 1
+                if not self._of_organization[gathering.org_id]:
+                    del self._of_organization[gathering.org_id]
 
     def close(self) -> None:
         """Tell of all that is left."""
@@ -102,6 +110,7 @@ class RefusalAudit:
             if gathering.times:
                 self._tell(key, gathering.org_id, gathering.times, gathering.address)
         self._gathered.clear()
+        self._of_organization.clear()
 
     def _tell(self, key: _Key, org_id: UUID, times: int, address: str | None) -> None:
         token_id, code = key

@@ -99,6 +99,11 @@ async def insert(connection: Connection, events: Sequence[NewEvent]) -> None:
         )
 
 
+async def enter(connection: Connection, org_id: UUID) -> None:
+    """Go on in another organization, in the same transaction."""
+    await connection.execute("SELECT set_config('app.current_org_id', %s, true)", (str(org_id),))
+
+
 async def newest(
     postgres: Postgres, org_id: UUID, before: int | None, limit: int, selection: Selection
 ) -> list[StoredEvent]:

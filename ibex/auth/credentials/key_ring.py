@@ -26,7 +26,10 @@ class KeyRing:
     @classmethod
     def given(cls, text: str) -> Self:
         """Keys from a setting, separated by commas. Raises `MasterKeyError`."""
-        keys = tuple(MasterKey.parse(part) for part in text.split(",") if part.strip())
+        try:
+            keys = tuple(MasterKey.parse(part) for part in text.split(",") if part.strip())
+        except MasterKeyError as error:
+            raise MasterKeyError(f"`master_key` (IBEX_MASTER_KEY) is wrong. {error}") from None
         if not keys:
             raise MasterKeyError("`master_key` is empty.")
         return cls(lambda: keys, None)

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from ibex.auth.limits.limit import Scope
+from ibex.settings import LimitSettings
 
 # Stands for everyone in a scope that has no override of its own.
 EVERYONE = "*"
@@ -38,7 +40,18 @@ class LimitDefaults:
     end_user: Allowance = NOTHING_SAID
     organization: Allowance = NOTHING_SAID
 
-    def of(self, scope: Scope) -> Allowance:
+    @classmethod
+    def of(cls, settings: LimitSettings) -> Self:
+        return cls(
+            token=Allowance(settings.token_rpm, settings.token_tpm, settings.token_concurrent),
+            agent=Allowance(settings.agent_rpm, settings.agent_tpm, settings.agent_concurrent),
+            end_user=Allowance(settings.user_rpm, settings.user_tpm, settings.user_concurrent),
+            organization=Allowance(
+                settings.organization_rpm, settings.organization_tpm, settings.organization_concurrent
+            ),
+        )
+
+    def in_scope(self, scope: Scope) -> Allowance:
         allowance: Allowance = getattr(self, scope)
         return allowance
 
@@ -63,7 +76,7 @@ class Allowances:
         """The subject's own, then that of everyone, then the default; each of the three limits by itself."""
         own = self.overrides.get((scope, subject), NOTHING_SAID)
         everyone = self.overrides.get((scope, EVERYONE), NOTHING_SAID)
-        return own.or_else(everyone).or_else(self.defaults.of(scope))
+        return own.or_else(everyone).or_else(self.defaults.in_scope(scope))
 
 
 def _first(mine: int | None, other: int | None) -> int | None:

@@ -134,8 +134,14 @@ class LimitBook:
     def _finished(self, org_id: UUID, reading: "asyncio.Task[None]") -> None:
         if self._readings.get(org_id) is reading:
             del self._readings[org_id]
-        if not reading.cancelled() and reading.exception() is not None and org_id in self._pages:
+        error = None if reading.cancelled() else reading.exception()
+        if error is None:
+            return
+        if org_id in self._pages:
             self._pages[org_id].fresh_until = self._clock() + _TRY_AGAIN_AFTER
+        if not isinstance(error, _AWAY):
+            # Nobody may be waiting for this one, and so nobody else would tell of it.
+            logger.error("limits cannot be looked up", exc_info=error)
 
     def _keep(self, org_id: UUID, allowances: Allowances, seconds: float) -> _Page:
         """The organization that was read longest ago makes room."""

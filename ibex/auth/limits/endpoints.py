@@ -60,15 +60,18 @@ def router(limits: LimitService, defaults: LimitDefaults, access: Access) -> API
         """Remove an override, so that the defaults hold again."""
         await limits.remove(actor, limit_id)
 
-    @router.put("/organizations/{org_id}/limits")
-    async def set_organization_limits(org_id: UUID, body: NewAllowance, actor: Platform) -> Single[LimitView]:
+    @router.put("/organizations/{organization_id}/limits")
+    async def set_organization_limits(
+        organization_id: UUID, body: NewAllowance, actor: Platform
+    ) -> Single[LimitView]:
         """Override the limits of an organization as a whole."""
-        override = await limits.put(actor.within(org_id), "organization", str(org_id), body.allowance())
+        there = actor.within(organization_id)
+        override = await limits.put(there, "organization", str(organization_id), body.allowance())
         return Single(data=LimitView.of(override))
 
-    @router.delete("/organizations/{org_id}/limits", status_code=204)
-    async def remove_organization_limits(org_id: UUID, actor: Platform) -> None:
+    @router.delete("/organizations/{organization_id}/limits", status_code=204)
+    async def remove_organization_limits(organization_id: UUID, actor: Platform) -> None:
         """Let the installation's limits hold again for an organization."""
-        await limits.remove_of(actor.within(org_id), "organization", str(org_id))
+        await limits.remove_of(actor.within(organization_id), "organization", str(organization_id))
 
     return router

@@ -3,14 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 from uuid import UUID
 
 Scope = Literal["token", "agent", "end_user", "organization"]
 Dimension = Literal["requests", "tokens", "concurrent"]
-# Narrowest first: of limits that are equally tight, the first is told.
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 SCOPE_NAMES = {"token": "token", "agent": "agent", "end_user": "end user", "organization": "organization"}
 DIMENSION_NAMES = {
@@ -40,7 +37,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class LimitSet:
-    """Everything that one kind of request is under, narrowest first."""
+    """Everything that one kind of request is under, narrowest first: of equally tight ones the first is told."""
 
     limits: tuple[Limit, ...]
     counts_tokens: bool

@@ -57,6 +57,7 @@ class LimitService:
             await audit.record(
                 connection, AuditEvent.of(actor, "limit.set", f"{scope}:{subject}", **_detail(allowance))
             )
+            await audit.tell_home(connection, actor, "limit.set")
             await self._changes.note(connection, change)
         await self._changes.announce(change)
         stored = await repository.find(self._postgres, actor.org_id, scope, subject)
@@ -115,6 +116,7 @@ class LimitService:
         await repository.delete(connection, override.id)
         target = f"{override.scope}:{override.subject}"
         await audit.record(connection, AuditEvent.of(actor, "limit.remove", target))
+        await audit.tell_home(connection, actor, "limit.remove")
         await self._changes.note(connection, Change("limits", actor.org_id))
 
 

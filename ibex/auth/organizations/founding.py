@@ -13,6 +13,7 @@ from ibex.auth.permissions import ALL, Grant
 from ibex.auth.tokens import secret
 from ibex.auth.tokens.request import TokenRequest
 from ibex.auth.tokens.service import IssuedToken, TokenService
+from ibex.auth.users.email import checked_email
 from ibex.auth.users.service import UserService
 from ibex.ids import uuid7
 
@@ -47,6 +48,7 @@ class Founding:
     ) -> Founded:
         """Raises VALIDATION_ERROR when a field is malformed or the slug taken."""
         org_id, agent_id, token = uuid7(), uuid7(), secret.generate(uuid7())
+        owner_email = None if owner_email is None else checked_email(owner_email, "owner_email")
         owner_id = uuid7() if owner_email is not None else None
         there = actor.within(org_id)
         async with self._organizations.adding(there, name, slug) as connection:
@@ -56,7 +58,7 @@ class Founding:
                 await self._users.add(connection, there, owner_id, owner_email, "", "owner")
             request = TokenRequest(_TOKEN_NAME, Grant(ALL), default_agent_id=agent_id, user_id=owner_id)
             await self._tokens.add(connection, there, request, token)
-            await self._organizations.tell_home(connection, actor, org_id, "organization.create")
+            await audit.tell_home(connection, there, "organization.create")
         return Founded(
             organization=await self._organizations.get(org_id),
             agent_id=agent_id,

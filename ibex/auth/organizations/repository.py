@@ -138,11 +138,6 @@ async def is_last_with_platform_rights(connection: Connection, org_id: UUID) -> 
         return bool(await cursor.fetchone())
 
 
-async def enter(connection: Connection, org_id: UUID) -> None:
-    """Go on in another organization, in the same transaction."""
-    await connection.execute("SELECT set_config('app.current_org_id', %s, true)", (str(org_id),))
-
-
 async def erase(postgres: Postgres, org_id: UUID) -> bool:
     """Whether every row of an organization whose grace period is over has gone."""
     erased = await postgres.fetch_one(None, "SELECT ibex.erase_organization(%s)", (org_id,), row=scalar_row)

@@ -79,7 +79,9 @@ class OrganizationService:
     ) -> Organization:
         """Change what is given. Raises VALIDATION_ERROR, and ACCESS_DENIED when there is none."""
         name = None if name is None else checked_name(name)
-        async with self._changing(actor, org_id, "organization.update") as connection:
+        changed = {"name": name, "allows_caller_keys": allows_caller_keys}
+        told = {field: value for field, value in changed.items() if value is not None}
+        async with self._changing(actor, org_id, "organization.update", **told) as connection:
             await repository.update(connection, org_id, name, allows_caller_keys)
         return await self.get(org_id)
 
@@ -126,15 +128,9 @@ class OrganizationService:
                 raise no_access("organization")
             yield connection
             await audit.record(connection, AuditEvent.of(there, action, org_id, **detail))
-            await self.tell_home(connection, actor, org_id, action)
+            await audit.tell_home(connection, there, action)
             await self._changes.note(connection, change)
         await self._changes.announce(change)
-
-    async def tell_home(self, connection: Connection, actor: Actor, org_id: UUID, action: str) -> None:
-        """Record what somebody does to another organization in their own one as well."""
-        if actor.has_home and actor.org_id != org_id:
-            await repository.enter(connection, actor.org_id)
-            await audit.record(connection, AuditEvent.of(actor, action, org_id))
 
 
 async def _keep_a_way_in(connection: Connection, org_id: UUID) -> None:

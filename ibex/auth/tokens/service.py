@@ -10,7 +10,7 @@ from ibex.auth import audit
 from ibex.auth.actor import Actor
 from ibex.auth.audit import AuditEvent
 from ibex.auth.changes import Change, ChangeLog
-from ibex.auth.names import invalid, no_access
+from ibex.auth.names import conflict, invalid, no_access
 from ibex.auth.permissions import Grant, Permission, PlatformRight
 from ibex.auth.tokens import repository, secret
 from ibex.auth.tokens.repository import EVERY_TOKEN, NewToken, Selection, TokenRecord
@@ -75,8 +75,8 @@ class TokenService:
 
         The new one expires when the old one did, unless another time is given.
 
-        Raises VALIDATION_ERROR when the token is no longer valid or was rotated before, ACCESS_DENIED when
-        there is none, INSUFFICIENT_PERMISSIONS when it can do more than the actor.
+        Raises CONFLICT when the token is no longer valid or was rotated before, ACCESS_DENIED when there
+        is none, INSUFFICIENT_PERMISSIONS when it can do more than the actor.
         """
         if not timedelta() <= overlap <= LONGEST_OVERLAP:
             raise invalid("overlap_seconds", f"An overlap has 0 to {LONGEST_OVERLAP.days} days.")
@@ -97,9 +97,7 @@ class TokenService:
         change = Change("token", token_id)
         async with self._postgres.transaction(actor.org_id) as connection:
             if not await repository.replace(connection, token_id, token.id, overlap.total_seconds()):
-                raise invalid(
-                    "token", "Only a token that is valid, and was not rotated before, can be rotated."
-                )
+                raise conflict("Only a token that is valid, and was not rotated before, can be rotated.")
             await self._insert(connection, actor, request, token)
             await audit.record(
                 connection, AuditEvent.of(actor, "token.rotate", token_id, replaced_by=str(token.id))

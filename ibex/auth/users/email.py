@@ -15,7 +15,7 @@ _LONGEST_LOCAL = 64
 _LONGEST = 254
 
 
-def checked_email(text: str) -> str:
+def checked_email(text: str, field: str = "email") -> str:
     """An address in small letters, its domain in ASCII, so that one address has one spelling.
 
     Raises VALIDATION_ERROR.
@@ -33,5 +33,5 @@ def checked_email(text: str) -> str:
         and _DOMAIN.fullmatch(domain) is not None
     )
     if not is_address:
-        raise invalid("email", "An e-mail address looks like ada@example.org.")
+        raise invalid(field, "An e-mail address looks like ada@example.org.")
     return email

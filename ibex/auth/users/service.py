@@ -89,6 +89,9 @@ class UserService:
                 _require_role(actor, new_role)
                 if new_role != "owner":
                     await _keep_an_owner(connection, user)
+                if user.role == "owner" != new_role:
+                    # Before the user: who rotates a token locks the rows in this order as well.
+                    await tokens.drop_platform_rights(connection, user_id)
                 await repository.update(
                     connection,
                     user_id,
@@ -96,8 +99,6 @@ class UserService:
                     None if name is None else _checked_name(name),
                     new_role,
                 )
-                if user.role == "owner" != new_role:
-                    await tokens.drop_platform_rights(connection, user_id)
                 await audit.record(
                     connection,
                     AuditEvent.of(actor, "user.update", user_id, role=new_role, role_before=user.role),

@@ -126,6 +126,23 @@ def test_what_is_nobodys_fault_is_not_told(gathering: Gathering, code: ErrorCode
     assert gathering.told() == []
 
 
+def test_one_organization_does_not_keep_the_refusals_of_another_out(
+    gathering: Gathering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "_CAPACITY", 10)
+    monkeypatch.setattr(refusals, "_SHARE", 5)
+    for _ in range(30):
+        gathering.refuse(gathering.somebody())
+    assert (len(gathering.told()), gathering.dropped) == (5, 25)
+    noisy, gathering.org_id = gathering.org_id, uuid7()
+    gathering.refuse(gathering.somebody())
+    assert len(gathering.told()) == 6
+    gathering.after(60.0)
+    gathering.org_id = noisy
+    gathering.refuse(gathering.somebody())
+    assert len(gathering.told()) == 7
+
+
 def test_memory_is_bounded_and_what_finds_no_room_is_counted(
     gathering: Gathering, monkeypatch: pytest.MonkeyPatch
 ) -> None:

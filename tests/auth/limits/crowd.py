@@ -8,12 +8,12 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from ibex.auth import LimitSet, RateLimiter
 from ibex.auth.limits import Limit
-from ibex.auth.limits.limit import DIMENSIONS
+from ibex.auth.limits.limit import Dimension
 from ibex.storage import connect
 
 
@@ -30,7 +30,7 @@ async def ask(given: Any) -> Counter[str]:
     org_id, admitted = UUID(given["org_id"]), Counter[str]()
 
     async def client() -> None:
-        for dimension in DIMENSIONS:
+        for dimension in get_args(Dimension):
             under = LimitSet.of([Limit("agent", dimension, given["agent"], given[dimension])])
             for _ in range(given["times"]):
                 # A lease is kept to the end, so that those held at a time are all that were admitted.

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from ibex.auth import ALL, CHAT, Permission, PlatformRight
+from ibex.auth.audit import AuditService, Selection
 from ibex.ids import uuid7
 from tests.operator import Operator
 from tests.service import Service
@@ -162,3 +163,23 @@ async def test_only_the_platform_sets_the_limits_of_an_organization(
     nowhere = f"/v1/organizations/{uuid7()}/limits"
     absent = await call(service, platform, "PUT", nowhere, json={"requests_per_minute": 50})
     assert code_of(absent) == "ACCESS_DENIED"
+
+
+async def test_limits_of_an_organization_are_in_its_audit_and_in_that_of_whoever_sets_them(
+    service: Service, operator: Operator
+) -> None:
+    home = await operator.organization("operators")
+    platform = (await operator.issue(home, CHAT, platform=PlatformRight.ORGANIZATIONS)).text
+    path = f"/v1/organizations/{service.org_id}/limits"
+    assert (await call(service, platform, "PUT", path, json={"requests_per_minute": 50})).status_code == 200
+    assert (await call(service, platform, "DELETE", path)).status_code == 204
+    audit = AuditService(operator.postgres)
+    for org_id, target in (
+        (home, str(service.org_id)),
+        (service.org_id, f"organization:{service.org_id}"),
+    ):
+        found = await audit.page(org_id, None, 10, Selection(action="limit."))
+        assert [(event.action, event.target) for event in found] == [
+            ("limit.remove", target),
+            ("limit.set", target),
+        ]

@@ -54,6 +54,8 @@ async def test_everybody_sees_their_own_organization(service: Service) -> None:
 async def test_settings_are_changed_by_those_who_may(owner: Api, service: Service) -> None:
     changed = await owner.change("/organizations/me", {"name": "Acme Inc.", "allows_caller_keys": True})
     assert (changed["name"], changed["allows_caller_keys"]) == ("Acme Inc.", True)
+    [event] = await owner.get("/audit", action="organization.update")
+    assert event["detail"] == {"name": "Acme Inc.", "allows_caller_keys": True}
     assert await owner.change("/organizations/me", {}) == changed
     for wrong in ({"name": ""}, {"name": "a\0b"}, {"slug": "other"}, {"allows_caller_keys": "yes"}):
         assert await owner.refusal("PATCH", "/organizations/me", wrong) == (400, "VALIDATION_ERROR")
@@ -143,6 +145,8 @@ async def test_an_organization_that_cannot_be_made_leaves_nothing(platform: Api)
         {},
     ]:
         assert await platform.refusal("POST", "/organizations", body) == (400, "VALIDATION_ERROR")
+    wrong = await platform.call("POST", "/organizations", {"name": "x", "owner_email": "nobody"})
+    assert wrong.json()["error"]["param"] == "owner_email"
     assert await platform.every("/organizations") == before
 
 

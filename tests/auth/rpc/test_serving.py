@@ -13,7 +13,8 @@ import orjson
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ibex.serving.preparation import PreparationError, check_settings
+from ibex.serving.checks import check_settings
+from ibex.serving.errors import PreparationError
 from ibex.settings import load
 from tests.auth.rpc.calling import Caller, calling
 from tests.end_to_end.instance import Instance, free_port, run_ibex

@@ -204,7 +204,7 @@ async def test_what_is_over_cannot_be_rotated(operator: Operator, org_id: UUID) 
     for issued in (revoked, rotated):
         with pytest.raises(IbexError) as caught:
             await tokens.rotate(actor, issued.record.id, timedelta(0))
-        assert caught.value.code is ErrorCode.VALIDATION_ERROR
+        assert caught.value.code is ErrorCode.CONFLICT
     assert await tokens.page(org_id, None, 10) == before
 
 

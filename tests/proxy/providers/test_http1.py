@@ -2,7 +2,9 @@
 
 import asyncio
 import gzip
+import socket
 import ssl
+import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -80,6 +82,10 @@ async def everything(answer: Answer) -> bytes:
         body += chunk
     assert answer.is_complete
     return body
+
+
+def compressed(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
 async def test_a_request_is_sent_as_it_should_be() -> None:
@@ -165,8 +171,11 @@ async def test_an_answer_without_a_head_to_be_had_is_broken_and_the_next_one_is_
     [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+        compressed(gzip.compress(b"text")[:-9]),
+        compressed(gzip.compress(b"text") + gzip.compress(b"more")),
+        compressed(gzip.compress(bytes(64 << 20))),
     ],
-    ids=["bad chunk", "not gzip"],
+    ids=["bad chunk", "not gzip", "gzip cut short", "gzip twice", "gzip without end"],
 )
 async def test_a_body_that_breaks_is_broken(answer: bytes) -> None:
     async with talking(answer, OK) as (_, client):
@@ -181,6 +190,75 @@ async def test_bytes_behind_an_answer_are_not_taken_for_the_next_one() -> None:
         assert await everything(await post(client)) == b"ok"
         assert await everything(await post(client)) == b"ok"
     assert server.connections == 2
+
+
+async def test_what_stands_behind_a_body_is_no_header() -> None:
+    trailed = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nContent-Type: x\r\n\r\n"
+    async with talking(trailed) as (_, client):
+        answer = await post(client)
+        assert await everything(answer) == b"a"
+    assert "Content-Type" not in answer.headers
+
+
+async def test_a_body_that_ends_with_its_connection_is_broken_when_the_connection_breaks() -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf of it")
+        await heard.wait()
+        # Closed so, the connection ends with a reset.
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        writer.transport.abort()
+
+    heard = asyncio.Event()
+    async with asyncio.timeout(20), await asyncio.start_server(break_off, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        client = HttpClient(f"http://127.0.0.1:{port}", connect_timeout=2.0, connections=1)
+        answer = await post(client)
+        assert await answer.read_chunk() == b"half of it"
+        heard.set()
+        with pytest.raises(BrokenAnswerError):
+            await answer.read_chunk()
+        assert not answer.is_complete
+
+
+async def test_a_connection_goes_to_who_has_waited_longest() -> None:
+    order: list[str] = []
+
+    async def ask(name: str, times: int = 1) -> None:
+        for _ in range(times):
+            await everything(await post(client))
+            order.append(name)
+
+    async with talking(OK, connections=1) as (server, client):
+        server.gate = asyncio.Event()
+        insisting = asyncio.create_task(ask("insisting", times=10))
+        await until(lambda: bool(server.requests))
+        patient = [asyncio.create_task(ask(name)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        server.gate.set()
+        await asyncio.gather(insisting, *patient)
+    assert order[:4] == ["insisting", "first", "second", "insisting"]
+
+
+async def test_nobody_is_left_waiting_for_a_client_that_is_closed() -> None:
+    async with talking(OK, connections=1) as (server, client):
+        server.gate = asyncio.Event()
+        asking = asyncio.create_task(post(client))
+        await until(lambda: bool(server.requests))
+        waiting = asyncio.create_task(post(client))
+        await asyncio.sleep(0)
+        client.close()
+        with pytest.raises(BrokenAnswerError):
+            await asking
+        with pytest.raises(UnreachableError):
+            await waiting
+        with pytest.raises(UnreachableError):
+            await post(client)
+        server.gate.set()
+        await server.closed.wait()
+    assert server.connections == 1
 
 
 async def test_an_answer_that_is_given_up_ends_its_connection_only() -> None:

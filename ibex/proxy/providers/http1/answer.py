@@ -1,12 +1,12 @@
 """One answer, filled by its connection and emptied by whoever reads it."""
 
 import asyncio
-import zlib
 from collections.abc import Callable
 
 from multidict import CIMultiDict
 
 from ibex.proxy.providers.base import BrokenAnswerError
+from ibex.proxy.providers.http1.decompression import Decompression
 
 # Beyond this many bytes that nobody has read the provider is kept waiting.
 _HIGH_WATER = 256 << 10
@@ -24,7 +24,7 @@ class Answer:
     __slots__ = (
         "_abandon",
         "_body",
-        "_decompress",
+        "_decompression",
         "_error",
         "_is_ended",
         "_is_full",
@@ -40,7 +40,7 @@ class Answer:
         self._abandon = abandon
         self._body: list[bytes] = []
         self._size = 0
-        self._decompress: Callable[[bytes], bytes] | None = None
+        self._decompression: Decompression | None = None
         self._error: BrokenAnswerError | None = None
         self._is_ended = False
         self._is_full = False
@@ -50,7 +50,7 @@ class Answer:
 
     @property
     def is_complete(self) -> bool:
-        return self._is_ended and not self._body
+        return self._is_ended and not self._body and self._error is None
 
     async def read_chunk(self) -> bytes:
         """What has arrived and was not read yet, `b""` at the end. Raises `BrokenAnswerError`."""
@@ -86,18 +86,14 @@ class Answer:
         self.headers = headers
         encoding = headers.get("Content-Encoding", "identity").strip().lower()
         if encoding in {"gzip", "x-gzip", "deflate"}:
-            # Either format, told apart by its first bytes.
-            self._decompress = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress
+            self._decompression = Decompression()
         elif encoding != "identity":
             raise BrokenAnswerError("an encoding that was not asked for")
 
     def feed(self, data: bytes) -> bool:
         """More of the body; False when enough has gathered. Raises `BrokenAnswerError`."""
-        if self._decompress is not None:
-            try:
-                data = self._decompress(data)
-            except zlib.error as error:
-                raise BrokenAnswerError("the body is not what its encoding says") from error
+        if self._decompression is not None:
+            data = self._decompression.feed(data)
         if data:
             self._body.append(data)
             self._size += len(data)
@@ -106,7 +102,9 @@ class Answer:
         return not self._is_full
 
     def end(self) -> None:
-        """The body is complete."""
+        """No more bytes belong to the body."""
+        if self._decompression is not None and self._decompression.is_cut_short:
+            self.fail(BrokenAnswerError("the compressed body is cut short"))
         self._is_ended = True
         self._wake()
 

@@ -92,10 +92,18 @@ class Connection(asyncio.Protocol):
             self._break_off(type(error).__name__)
 
     def eof_received(self) -> None:
-        self._close()
+        """The provider has hung up, which ends an answer that has no other end (RFC 9112, section 6.3)."""
+        if self._answer is not None and self._answer.status and not self._has_length:
+            self._is_reusable = False
+            self._finish(None)
+        else:
+            self._break_off("the provider hung up")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._close()
+        if exc is None:
+            self.eof_received()
+        else:
+            self._break_off("the connection broke")
 
     # What the parser calls, in this order.
 
@@ -111,6 +119,9 @@ class Connection(asyncio.Protocol):
         self._head_size += len(name) + len(value)
         if self._head_size > _LARGEST_HEAD:
             raise BrokenAnswerError("the head is too large")
+        if self._answer is not None and self._answer.status:
+            # A trailer is not to be taken for a header (RFC 9110, section 6.5.1), and none is of use here.
+            return
         text = name.decode("latin-1")
         if text.lower() in {"content-length", "transfer-encoding"}:
             self._has_length = True
@@ -133,15 +144,6 @@ class Connection(asyncio.Protocol):
             return
         self._is_reusable = self._parser.should_keep_alive()
         self._finish(None)
-
-    def _close(self) -> None:
-        """The provider has hung up, which ends an answer that has no other end."""
-        answer = self._answer
-        if answer is not None and answer.status and not self._has_length:
-            self._is_reusable = False
-            self._finish(None)
-        else:
-            self._break_off("the provider hung up")
 
     def _break_off(self, reason: str) -> None:
         self._is_reusable = False
