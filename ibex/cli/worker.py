@@ -20,7 +20,7 @@ from ibex.telemetry.logs import configure
 @click.option("--jobs", type=click.IntRange(1, 64), help="Job processes.")
 @click.pass_context
 def worker(context: click.Context, /, **options: object) -> None:
-    """Work on jobs alone: those of the IBEX on this data directory, or with the configured databases."""
+    """Run job processes alone. They work for the IBEX on this data directory, or on configured databases."""
     settings = settings_from(context, **options)
     configure(settings.log_level)
     interruption = Interruption()

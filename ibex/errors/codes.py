@@ -275,7 +275,8 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         503,
         "api_error",
         "Something that this call needs does not answer at the moment.",
-        "If something was to be changed, look whether it was. Try again shortly; an operator looks at `/ready`.",
+        "If something was to be changed, look whether it was, and try again shortly; an operator looks at "
+        "`/ready`.",
     ),
     ErrorCode.INTERNAL_ERROR: Explanation(
         500,

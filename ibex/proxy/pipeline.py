@@ -76,6 +76,9 @@ class Pipeline:
         deadline = self._deadlines.open()
         self._instruments.in_flight.add()
         try:
+            # The token comes before the body, so that nobody without one has anything read or parsed.
+            clock.enter(Step.AUTH)
+            principal = await self._admission.authenticate(request, operation.permissions, progress)
             clock.enter(Step.BODY)
             body = await read_body(
                 receive,
@@ -87,8 +90,6 @@ class Pipeline:
             clock.enter(Step.PARSE)
             payload = operation.parse(body)
             with ClientWatch(scope, receive):
-                clock.enter(Step.AUTH)
-                principal = await self._admission.authenticate(request, operation.permissions, progress)
                 clock.enter(Step.LIMITS)
                 user_id = headers.user_id() or payload.user
                 progress.hold = await self._admission.limit_call(

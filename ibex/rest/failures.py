@@ -60,8 +60,8 @@ def install(application: FastAPI, docs_base_url: str) -> None:
             request,
             IbexError(
                 ErrorCode.SERVICE_DEGRADED,
-                "The database does not answer at the moment. If something was to be changed, look whether it was. "
-                "Try again shortly.",
+                "The database does not answer at the moment. If something was to be changed, look whether it "
+                "was, and try again shortly.",
                 headers={"Retry-After": "1"},
             ),
         )

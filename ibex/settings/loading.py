@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from ibex.settings.headers import api_key
 from ibex.settings.schema import (
     LimitSettings,
     ProviderSettings,
@@ -159,7 +160,10 @@ def _with_keys(settings: Settings, environment: Mapping[str, str]) -> Settings:
             raise SettingsError(
                 f"`providers.{name}.api_key_env` names {provider.api_key_env}, which the environment lacks."
             )
-        providers[name] = provider.model_copy(update={"api_key": SecretStr(key)})
+        try:
+            providers[name] = provider.model_copy(update={"api_key": api_key(SecretStr(key))})
+        except ValueError as error:
+            raise SettingsError(f"{provider.api_key_env} {error}.") from None
     return settings.model_copy(update={"providers": providers})
 
 
@@ -167,7 +171,7 @@ def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
     """One sentence per wrong setting, naming it as the user wrote it; the value itself may be secret."""
     sentences = []
     for problem in error.errors():
-        path = ".".join(str(part) for part in problem["loc"])
+        path = ".".join(part for part in problem["loc"] if isinstance(part, str))
         name = origin.get(path, f"`{path}`")
         if problem["type"] == "extra_forbidden":
             hint = _did_you_mean(str(problem["loc"][-1]), _names_beside(problem["loc"]))

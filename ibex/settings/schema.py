@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from ibex.settings.addresses import http_url, ip, network, postgres_dsn, redis_url
+from ibex.settings.headers import api_key, headers
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -28,6 +29,8 @@ ConcurrentOrNone = Annotated[int | None, Field(ge=1, le=1_000_000)]
 CidrNetwork = Annotated[str, AfterValidator(network)]
 IpAddress = Annotated[str, AfterValidator(ip)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
+ApiKey = Annotated[SecretStr, AfterValidator(api_key)]
+Headers = Annotated[Mapping[str, str], AfterValidator(headers)]
 PostgresDsn = Annotated[SecretStr, AfterValidator(postgres_dsn)]
 RedisUrl = Annotated[SecretStr, AfterValidator(redis_url)]
 
@@ -57,10 +60,10 @@ class ProviderSettings(Section):
 
     kind: Literal["openai", "mock"] = "openai"
     base_url: HttpUrl = "https://api.openai.com/v1"
-    api_key: SecretStr | None = None
+    api_key: ApiKey | None = None
     api_key_env: str | None = None
     models: tuple[str, ...] = ("*",)
-    headers: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    headers: Headers = Field(default_factory=dict, repr=False)
     timeouts: TimeoutSettings = TimeoutSettings()
     retries: RetrySettings = RetrySettings()
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1_000

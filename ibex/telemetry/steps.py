@@ -7,9 +7,9 @@ from enum import StrEnum
 class Step(StrEnum):
     """One step of the request path; each has its own metric and span."""
 
+    AUTH = "auth"
     BODY = "body"
     PARSE = "parse"
-    AUTH = "auth"
     LIMITS = "limits"
     IDEMPOTENCY = "idempotency"
     SESSION = "session"

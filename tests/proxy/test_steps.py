@@ -44,7 +44,7 @@ async def test_a_body_that_is_wrong_ends_in_its_parsing(standing: Standing) -> N
     before = counted(standing)
     async with standing.service.http() as client:
         assert (await client.post(CHAT, json={})).status_code == 400
-    assert await steps_of(standing, before) == ["body", "parse"]
+    assert await steps_of(standing, before) == ["auth", "body", "parse"]
 
 
 async def test_a_refusal_ends_in_authentication(standing: Standing) -> None:
@@ -52,7 +52,7 @@ async def test_a_refusal_ends_in_authentication(standing: Standing) -> None:
     async with standing.service.http() as client:
         headers = {"Authorization": "Bearer nobody"}
         assert (await client.post(CHAT, json=chat(), headers=headers)).status_code == 401
-        assert await steps_of(standing, before) == ["body", "parse", "auth"]
+        assert await steps_of(standing, before) == ["auth"]
         before = counted(standing)
         assert (await client.get("/v1/models", headers=headers)).status_code == 401
     assert await steps_of(standing, before) == ["auth"]

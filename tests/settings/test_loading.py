@@ -176,6 +176,7 @@ def test_tables_are_json_in_the_environment() -> None:
         ("IBEX_LOG_LEVEL", "loud", "IBEX_LOG_LEVEL is wrong: should be 'debug', 'info'"),
         ("IBEX_ACCESS_LOG", "perhaps", "IBEX_ACCESS_LOG is wrong: should be a valid boolean"),
         ("IBEX_LIMITS_TOKEN_RPM", "0", "IBEX_LIMITS_TOKEN_RPM is wrong"),
+        ("IBEX_TRUSTED_PROXIES", "::1,10.0.0.1/8", "IBEX_TRUSTED_PROXIES is wrong: must be a network"),
         ("IBEX_LIMITS", "5", "IBEX_LIMITS is wrong"),
         ("IBEX_PROVIDERS", "{", "IBEX_PROVIDERS must be a JSON object"),
         ("IBEX_PROVIDERS", "[]", "IBEX_PROVIDERS is wrong"),
@@ -286,7 +287,14 @@ def test_a_cluster_is_for_everything_but_the_queue() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [("a b", "x"), ("", "x"), ("X-Key", f"{SECRET}\n"), ("X-Key", "a\x7f"), ("content-length", "1"), ("Host", "h")],
+    [
+        ("a b", "x"),
+        ("", "x"),
+        ("X-Key", f"{SECRET}\n"),
+        ("X-Key", "a\x7f"),
+        ("content-length", "1"),
+        ("Host", "h"),
+    ],
 )
 def test_a_header_that_cannot_be_sent_to_a_provider_is_refused(header: tuple[str, str]) -> None:
     with pytest.raises(SettingsError, match="header") as caught:
@@ -294,10 +302,33 @@ def test_a_header_that_cannot_be_sent_to_a_provider_is_refused(header: tuple[str
     assert SECRET not in str(caught.value)
 
 
-def test_a_key_that_cannot_stand_in_a_header_is_refused() -> None:
-    with pytest.raises(SettingsError, match="api_key") as caught:
-        load({"IBEX_PROVIDERS": json.dumps({"a": {"api_key": f"{SECRET}\nX-Other: 1"}})})
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"IBEX_PROVIDERS": json.dumps({"a": {"api_key": f"{SECRET}\nX-Other: 1"}})}, "api_key"),
+        (
+            {"IBEX_PROVIDERS": json.dumps({"a": {"api_key_env": "KEY"}}), "KEY": f"{SECRET}\0"},
+            "KEY has a line",
+        ),
+    ],
+)
+def test_a_key_that_cannot_stand_in_a_header_is_refused(environment: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError, match=told) as caught:
+        load(environment)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OPENAI_API_KEY": f"{SECRET}\n"},
+        {"IBEX_PROVIDERS": json.dumps({"openai": {"api_key_env": "KEY"}}), "KEY": f" {SECRET}\r\n"},
+    ],
+)
+def test_the_line_end_behind_a_key_is_not_part_of_it(environment: dict[str, str]) -> None:
+    key = load(environment).providers["openai"].api_key
+    assert key is not None
+    assert key.get_secret_value() == SECRET
 
 
 def test_without_any_provider_there_is_the_mock() -> None:

@@ -37,7 +37,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class LimitSet:
-    """Everything that one kind of request is under, narrowest first: of equally tight ones the first is told."""
+    """Everything that one kind of request is under.
+
+    Narrowest first, because of limits that are equally tight the first is told.
+    """
 
     limits: tuple[Limit, ...]
     counts_tokens: bool

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -48,3 +49,9 @@ async def test_an_announcement_says_what_changed_and_nothing_else(operator: Oper
         message = await subscription.get_message(timeout=2.0)
     assert message is not None
     assert message["data"] == b'{"kind":"token","id":"%s"}' % str(change.id).encode()
+
+
+async def test_an_entry_is_small_because_every_process_reads_it(operator: Operator, org_id: UUID) -> None:
+    async with operator.postgres.transaction(org_id) as connection:
+        with pytest.raises(psycopg.errors.CheckViolation):
+            await repository.note(connection, "x" * 100_000, org_id)

@@ -154,8 +154,9 @@ async def test_a_compressed_answer_is_read(encoding: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx",
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length-Or-So: " + b"a" * 500_000,
     ],
-    ids=["hangs up", "half a head", "nonsense", "unknown encoding", "upgrade", "huge head"],
+    ids=["hangs up", "half a head", "nonsense", "unknown encoding", "upgrade", "huge head", "endless header"],
 )
 async def test_an_answer_without_a_head_to_be_had_is_broken_and_the_next_one_is_not(
     answer: bytes | None,

@@ -29,6 +29,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_is_reusable",
         "_parser",
+        "_received",
         "_released",
         "_transport",
         "idle_since",
@@ -42,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._answer: Answer | None = None
         self._headers: CIMultiDict[str] = CIMultiDict()
         self._head_size = 0
+        self._received = 0
         self._has_length = False
         self._is_reusable = False
         self.idle_since = 0.0
@@ -60,6 +62,7 @@ class Connection(asyncio.Protocol):
         # By the time its head is looked at the answer may be over, and the next request be under way.
         head = self._head = asyncio.get_running_loop().create_future()
         self._answer = answer = Answer(self._resume, self.abort)
+        self._received = 0
         transport.write(request)
         try:
             await head
@@ -90,6 +93,8 @@ class Connection(asyncio.Protocol):
         except (HttpParserError, BrokenAnswerError) as error:
             # What a callback below raises comes wrapped in the parser's own error.
             self._break_off(type(error).__name__)
+        else:
+            self._bound_head(len(data))
 
     def eof_received(self) -> None:
         """The provider has hung up, which ends an answer that has no other end (RFC 9112, section 6.3)."""
@@ -104,6 +109,13 @@ class Connection(asyncio.Protocol):
             self.eof_received()
         else:
             self._break_off("the connection broke")
+
+    def _bound_head(self, received: int) -> None:
+        """The parser tells of complete headers only, and would gather one without an end for ever."""
+        if self._answer is not None and not self._answer.status:
+            self._received += received
+            if self._received > _LARGEST_HEAD:
+                self._break_off("the head is too large")
 
     # What the parser calls, in this order.
 
