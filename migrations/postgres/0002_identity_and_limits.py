@@ -306,7 +306,9 @@ $$;
 CREATE FUNCTION ibex.next_organization_to_erase(p_after uuid) RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT o.id FROM ibex.organizations AS o
-    WHERE o.status = 'deleting' AND o.delete_after <= clock_timestamp() AND (p_after IS NULL OR o.id > p_after)
+    WHERE o.status = 'deleting'
+        AND o.delete_after <= clock_timestamp()
+        AND (p_after IS NULL OR o.id > p_after)
     ORDER BY o.id
     LIMIT 1
 $$;

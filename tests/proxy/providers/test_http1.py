@@ -185,6 +185,13 @@ async def test_a_body_that_breaks_is_broken(answer: bytes) -> None:
         assert await everything(await post(client)) == b"ok"
 
 
+async def test_a_kept_connection_that_the_provider_closes_costs_nobody_a_request() -> None:
+    async with talking(OK, None, OK) as (server, client):
+        assert await everything(await post(client)) == b"ok"
+        assert await everything(await post(client)) == b"ok"
+    assert (server.connections, len(server.requests)) == (2, 3)
+
+
 async def test_bytes_behind_an_answer_are_not_taken_for_the_next_one() -> None:
     smuggled = OK + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother"
     async with talking(smuggled, OK) as (server, client):

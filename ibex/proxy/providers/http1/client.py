@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ibex.proxy.providers.http1.answer import Answer
+from ibex.proxy.providers.http1.connection import StaleConnectionError
 from ibex.proxy.providers.http1.pool import Pool
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -55,8 +56,15 @@ class HttpClient:
         Raises `UnreachableError` or `BrokenAnswerError`.
         """
         length = b"\r\n" if body is None else b"Content-Length: %d\r\n\r\n" % len(body)
-        connection = await self._pool.take()
-        return await connection.ask(b"".join((head, length, body or b"")))
+        request = b"".join((head, length, body or b""))
+        while True:
+            connection = await self._pool.take()
+            try:
+                return await connection.ask(request)
+            except StaleConnectionError:
+                # Closed for its age while the request was on its way, which is nobody's fault: the next one,
+                # at the latest one that is made for this request, cannot be stale.
+                continue
 
     def close(self) -> None:
         self._pool.close()

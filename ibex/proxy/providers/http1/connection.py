@@ -13,6 +13,10 @@ from ibex.proxy.providers.http1.answer import Answer
 _LARGEST_HEAD = 64 << 10
 
 
+class StaleConnectionError(BrokenAnswerError):
+    """A kept connection was closed by the provider, without a word, at the moment it was used again."""
+
+
 class Connection(asyncio.Protocol):
     """Not shared: whoever has taken it from the pool has it until the answer ends.
 
@@ -23,6 +27,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer",
+        "_has_answered",
         "_has_length",
         "_head",
         "_head_size",
@@ -45,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._received = 0
         self._has_length = False
+        self._has_answered = False
         self._is_reusable = False
         self.idle_since = 0.0
 
@@ -53,11 +59,14 @@ class Connection(asyncio.Protocol):
         return self._is_reusable and self._transport is not None and not self._transport.is_closing()
 
     async def ask(self, request: bytes) -> Answer:
-        """Send a whole request and wait for the head of its answer. Raises `BrokenAnswerError`."""
+        """Send a whole request and wait for the head of its answer.
+
+        Raises `BrokenAnswerError`; `StaleConnectionError` when a kept connection ends before the first byte.
+        """
         transport = self._transport
         if transport is None or transport.is_closing():
             self._released(self)
-            raise BrokenAnswerError("the connection was closed")
+            raise self._failure("the connection was closed")
         self._is_reusable = False
         # By the time its head is looked at the answer may be over, and the next request be under way.
         head = self._head = asyncio.get_running_loop().create_future()
@@ -86,6 +95,7 @@ class Connection(asyncio.Protocol):
             # Nobody has asked for anything: whatever it is, the connection is of no more use.
             self.abort()
             return
+        self._has_answered = False
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -154,14 +164,17 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < 200:
             return
-        self._is_reusable = self._parser.should_keep_alive()
+        self._is_reusable = self._has_answered = self._parser.should_keep_alive()
         self._finish(None)
 
     def _break_off(self, reason: str) -> None:
         self._is_reusable = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.abort()
-        self._finish(BrokenAnswerError(reason))
+        self._finish(self._failure(reason))
+
+    def _failure(self, reason: str) -> BrokenAnswerError:
+        return StaleConnectionError(reason) if self._has_answered else BrokenAnswerError(reason)
 
     def _finish(self, error: BrokenAnswerError | None) -> None:
         """End the answer, once, and give the connection back."""
