@@ -48,7 +48,8 @@ class Line:
 
 def measure(port: int, data_dir: Path) -> Numbers:
     """Times in milliseconds; of an IBEX with four web processes on `port`."""
-    admin = json.loads((data_dir / "credentials.json").read_text())["token"]
+    credentials = json.loads((data_dir / "credentials.json").read_text())
+    admin = credentials["token"]
     dsn = json.loads((data_dir / "runtime.json").read_text())["postgres_dsn"]
     lines = _one_line_for_each_process(port)
     numbers: Numbers = {"processes": len(lines)}
@@ -56,7 +57,7 @@ def measure(port: int, data_dir: Path) -> Numbers:
         for name, revoke in (("announced", _revoke), ("from_the_log", _revoke_silently)):
             seconds: list[float] = []
             for _ in range(TRIALS):
-                token_id, token = _create(port, admin)
+                token_id, token = _create(port, admin, credentials["agent_id"])
                 for line in lines:
                     if not line.is_admitted(token):
                         raise RuntimeError("a new token is refused")
@@ -109,8 +110,9 @@ def _tcp() -> Iterator[list[str]]:
         yield line.split()
 
 
-def _create(port: int, admin: str) -> tuple[str, str]:
-    made = _call(port, admin, "POST", "/v1/tokens", {"name": "benchmark", "permissions": ["chat"]})
+def _create(port: int, admin: str, agent_id: str) -> tuple[str, str]:
+    asked = {"name": "benchmark", "permissions": ["chat"], "agent_id": agent_id}
+    made = _call(port, admin, "POST", "/v1/tokens", asked)
     data = made["data"]
     return data["id"], data["token"]
 
