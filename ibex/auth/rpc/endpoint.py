@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 
 from ibex.auth.rpc.call import Call
-from ibex.auth.rpc.status import ERROR_CODE, ERROR_SUBJECT, message_of, status_of, subject_of
+from ibex.auth.rpc.status import ERROR_CODE, ERROR_SUBJECT, REQUEST_ID, message_of, status_of, subject_of
 from ibex.auth.validation.judgement import refusal
 from ibex.errors import ErrorCode, IbexError
 from ibex.telemetry import AccessLog, Instruments
@@ -91,7 +91,6 @@ class Endpoint(Generic[Request]):
         metadata: Any = context.invocation_metadata() or ()
         call = Call.of(context.peer(), metadata)
         try:
-            await context.send_initial_metadata((("x-request-id", str(call.request_id)),))
             async with asyncio.timeout(self._timeout):
                 await self._admit(call)
                 response = await self._answer(call, self._parsed(message))
@@ -107,6 +106,8 @@ class Endpoint(Generic[Request]):
             refused = IbexError(ErrorCode.INTERNAL_ERROR, "Something failed that should not have.")
         else:
             self._record.add(self._method, call, StatusCode.OK, None)
+            # Not in the initial metadata, which would go out by itself and cost a fifth of the call.
+            context.set_trailing_metadata(((REQUEST_ID, str(call.request_id)),))
             return response.SerializeToString()
         return await self._refuse(call, refused, context)
 
@@ -122,9 +123,12 @@ class Endpoint(Generic[Request]):
         status = status_of(error.code)
         subject = subject_of(status, call.subject)
         self._record.add(self._method, call, status, error.code)
-        await context.abort(
-            status, message_of(error, subject), ((ERROR_CODE, str(error.code)), (ERROR_SUBJECT, subject))
+        told = (
+            (REQUEST_ID, str(call.request_id)),
+            (ERROR_CODE, str(error.code)),
+            (ERROR_SUBJECT, subject),
         )
+        await context.abort(status, message_of(error, subject), told)
 
 
 class Unserved(grpc.GenericRpcHandler):

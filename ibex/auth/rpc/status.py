@@ -5,6 +5,7 @@ from grpc import StatusCode
 from ibex.auth.rpc.call import Subject
 from ibex.errors import EXPLANATIONS, ErrorCode, IbexError
 
+REQUEST_ID = "x-request-id"
 ERROR_CODE = "ibex-error-code"
 ERROR_SUBJECT = "ibex-error-subject"
 

@@ -44,7 +44,7 @@ async def test_every_answer_has_a_request_id_of_its_own(caller: Caller, service:
         call = caller.stub.ValidateToken(
             auth_pb2.ValidateTokenRequest(access_token=text), metadata=caller.metadata, timeout=10
         )
-        ids.add(UUID(dict(await call.initial_metadata())["x-request-id"]))
+        ids.add(UUID(dict(await call.trailing_metadata())["x-request-id"]))
         await call.code()
 
     assert len(ids) == 3
