@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from threading import Thread
+from typing import Any, Generic, TypeVar
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 _CANCEL_AGAIN = 0.5
 
@@ -53,6 +57,60 @@ class BackgroundTask:
                 await asyncio.sleep(self._pause)
             else:
                 return
+
+
+class SharedTask(Generic[Result]):
+    """One piece of work that many wait for, each for as long as it likes; none of them can end it.
+
+    `asyncio.shield` searches a list of all that wait whenever one of them leaves: with thousands who give up
+    at about the same time, that alone keeps the loop from the work that they wait for.
+
+    Parameters
+    ----------
+    finished: told of this task once its work is over, one way or another.
+    """
+
+    def __init__(
+        self,
+        work: Coroutine[Any, Any, Result],
+        name: str,
+        finished: "Callable[[SharedTask[Result]], None]",
+    ) -> None:
+        self._finished = finished
+        self._began_at = time.monotonic()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._task = asyncio.create_task(work, name=name)
+        self._task.add_done_callback(self._tell)
+
+    async def result(self, within: float) -> Result:
+        """What the work returns or raises; `TimeoutError` when that is not known `within` so many seconds.
+
+        They count from its beginning: work that is late already is not waited for, so asking costs little.
+        """
+        if not self._task.done():
+            within -= time.monotonic() - self._began_at
+            if within <= 0:
+                raise TimeoutError
+            done = asyncio.get_running_loop().create_future()
+            self._waiting.append(done)
+            try:
+                async with asyncio.timeout(within):
+                    await done
+            except TimeoutError:
+                # On a loop that is behind, the time may have passed although the work was done in time.
+                if not self._task.done():
+                    raise
+        return self._task.result()
+
+    def _tell(self, task: "asyncio.Task[Result]") -> None:
+        self._finished(self)
+        for done in self._waiting:
+            if not done.done():
+                done.set_result(None)
+        self._waiting.clear()
+        if not task.cancelled():
+            # Everybody may have given up; an exception nobody fetches would be logged with a trace.
+            task.exception()
 
 
 async def repeat(function: Callable[[], None], every: float) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from ibex.tasks import BackgroundTask, repeat, run_in_thread
+from ibex.tasks import BackgroundTask, SharedTask, repeat, run_in_thread
 from tests.faults.waiting import until
 
 
@@ -119,3 +119,35 @@ async def test_a_function_that_blocks_is_left_behind_after_its_time() -> None:
     released.set()
     await run_in_thread(finished.wait, within=5.0)  # type: ignore[arg-type]
     assert finished.is_set()
+
+
+async def test_all_who_wait_for_a_shared_task_get_what_it_returns() -> None:
+    go = asyncio.Event()
+    finished: list[SharedTask[str]] = []
+
+    async def work() -> str:
+        await go.wait()
+        return "done"
+
+    shared = SharedTask(work(), "shared", finished.append)
+    waiting = [asyncio.create_task(shared.result(5.0)) for _ in range(5_000)]
+    leaving = asyncio.create_task(shared.result(5.0))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(TimeoutError):
+        await shared.result(0.0)
+    go.set()
+    assert set(await asyncio.gather(*waiting)) == {"done"}
+    assert leaving.cancelled()
+    assert await shared.result(0.0) == "done"
+    assert finished == [shared]
+
+
+async def test_who_waits_for_a_shared_task_that_fails_is_told_so() -> None:
+    async def work() -> None:
+        raise ValueError("no")
+
+    shared = SharedTask(work(), "shared", lambda task: None)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no"):
+            await shared.result(5.0)

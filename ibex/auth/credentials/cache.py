@@ -1,6 +1,5 @@
 """The provider keys of organizations, as a process that serves has them at hand."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from ibex.auth.credentials.provider_key import ProviderKey
 from ibex.auth.credentials.sealing import UnsealError, unseal
 from ibex.errors import ErrorCode, IbexError
 from ibex.storage import DatabaseUnavailableError, Postgres
+from ibex.tasks import SharedTask
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class OrganizationKeys:
         self._feed_is_live = feed_is_live
         self._clock = clock
         self._entries: dict[UUID, _Entry] = {}
-        self._lookups: dict[UUID, asyncio.Task[ProviderKeys]] = {}
+        self._lookups: dict[UUID, SharedTask[ProviderKeys]] = {}
         self._generation = 0
 
     async def of(self, org_id: UUID) -> ProviderKeys:
@@ -93,12 +93,11 @@ class OrganizationKeys:
         """Requests that miss together share one look-up; one that goes away does not end it for the rest."""
         lookup = self._lookups.get(org_id)
         if lookup is None:
-            lookup = asyncio.create_task(self._look_up(org_id), name="credentials-lookup")
-            self._lookups[org_id] = lookup
-            lookup.add_done_callback(lambda done: self._finished(org_id, done))
+            lookup = self._lookups[org_id] = SharedTask(
+                self._look_up(org_id), "credentials-lookup", lambda done: self._finished(org_id, done)
+            )
         try:
-            async with asyncio.timeout(self._timeout):
-                return await asyncio.shield(lookup)
+            return await lookup.result(self._timeout)
         except (TimeoutError, DatabaseUnavailableError):
             raise IbexError(
                 ErrorCode.CREDENTIALS_UNAVAILABLE,
@@ -107,12 +106,9 @@ class OrganizationKeys:
                 headers={"Retry-After": "1"},
             ) from None
 
-    def _finished(self, org_id: UUID, lookup: asyncio.Task[ProviderKeys]) -> None:
+    def _finished(self, org_id: UUID, lookup: SharedTask[ProviderKeys]) -> None:
         if self._lookups.get(org_id) is lookup:
             del self._lookups[org_id]
-        if not lookup.cancelled():
-            # Every waiter may have given up; an exception nobody fetches would be logged with a trace.
-            lookup.exception()
 
     async def _look_up(self, org_id: UUID) -> ProviderKeys:
         generation, started_at = self._generation, self._clock()

@@ -1,6 +1,5 @@
 """Turns a bearer token into a principal: from this process's cache, else by one look-up in Postgres."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from ibex.auth.validation.repository import PrincipalRow
 from ibex.errors import ErrorCode, IbexError
 from ibex.http import contain
 from ibex.storage import DatabaseUnavailableError, Postgres
+from ibex.tasks import SharedTask
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class TokenValidator:
         self._cache = JudgementCache(capacity)
         # Digests of tokens that are none, each with the time until which that is remembered.
         self._unknown: dict[bytes, float] = {}
-        self._lookups: dict[Key, asyncio.Task[Judgement]] = {}
+        self._lookups: dict[Key, SharedTask[Judgement]] = {}
         self._generation = 0
 
     async def authenticate(self, text: str, address: str | None) -> Principal:
@@ -137,21 +137,17 @@ class TokenValidator:
         """Requests that miss together share one look-up; one that goes away does not end it for the rest."""
         lookup = self._lookups.get(key)
         if lookup is None:
-            lookup = asyncio.create_task(self._look_up(key, token), name="auth-lookup")
-            self._lookups[key] = lookup
-            lookup.add_done_callback(lambda done: self._finished(key, done))
+            lookup = self._lookups[key] = SharedTask(
+                self._look_up(key, token), "auth-lookup", lambda done: self._finished(key, done)
+            )
         try:
-            async with asyncio.timeout(self._timeout):
-                return await asyncio.shield(lookup)
+            return await lookup.result(self._timeout)
         except (TimeoutError, DatabaseUnavailableError):
             raise refusal(ErrorCode.AUTH_UNAVAILABLE) from None
 
-    def _finished(self, key: Key, lookup: asyncio.Task[Judgement]) -> None:
+    def _finished(self, key: Key, lookup: SharedTask[Judgement]) -> None:
         if self._lookups.get(key) is lookup:
             del self._lookups[key]
-        if not lookup.cancelled():
-            # Every waiter may have given up; an exception nobody fetches would be logged with a trace.
-            lookup.exception()
 
     async def _look_up(self, key: Key, token: secret.Token) -> Judgement:
         generation, started_at = self._generation, self._clock()
