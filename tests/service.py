@@ -21,6 +21,8 @@ from tests.operator import PEPPER, Operator
 from tests.providers.stub import StubProvider
 
 API_KEY = "sk-upstream-secret-0123456789"
+# Most tests are about what is answered, not how fast: a busy machine must not turn an answer into a timeout.
+PATIENCE: dict[str, Any] = {"auth_timeout_seconds": 10.0, "redis_timeout_seconds": 10.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Service:
         """Serve until the block ends. `stub` is the provider `openai`, for all models."""
         org_id = await operator.organization()
         token = await operator.token(org_id)
-        settings = load({}, overrides={**_providers(stub), "access_log": False, **overrides})
+        settings = load({}, overrides={**_providers(stub), "access_log": False, **PATIENCE, **overrides})
         instruments = Instruments(settings.providers)
         edge = build(settings, Connections(postgres_dsn, redis_url, PEPPER, operator.keys), instruments)
         listening = socket.socket()

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,11 +17,15 @@ from ibex.embedded import PostgresServer, ValkeyServer
 from ibex.storage.migrations import migrate
 from tests.faults.calls import known
 from tests.faults.waiting import until
-from tests.fixtures import Servers
+from tests.fixtures import Database, Servers
 from tests.operator import Operator
+from tests.providers.stub import StubProvider
 from tests.service import Service
 
 Server = PostgresServer | ValkeyServer
+
+# Short, so that what hangs is soon given up; long enough for what is well on a busy machine.
+DEADLINES: dict[str, Any] = {"auth_timeout_seconds": 0.25, "redis_timeout_seconds": 0.1}
 
 
 def _quiet(sentence: str) -> None:
@@ -92,6 +97,16 @@ class Fault:
 
 def _children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+
+
+@pytest_asyncio.fixture
+async def service(
+    database: Database, operator: Operator, stub_provider: StubProvider
+) -> AsyncIterator[Service]:
+    async with Service.start(
+        database.service_dsn, database.redis_url, operator, stub_provider, **DEADLINES
+    ) as running:
+        yield running
 
 
 @pytest_asyncio.fixture

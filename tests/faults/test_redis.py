@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.calls import all_stored_once, chat, code_of, is_admitted, ready
-from tests.faults.conftest import Fault
+from tests.faults.conftest import DEADLINES, Fault
 from tests.faults.waiting import until
 from tests.fixtures import Database
 from tests.operator import Operator
@@ -30,7 +30,7 @@ async def service(
     """A service with limits that a test can reach."""
     limits = {"token_rpm": 8, "agent_rpm": 100, "organization_rpm": 100}
     async with Service.start(
-        database.service_dsn, database.redis_url, operator, stub_provider, limits=limits
+        database.service_dsn, database.redis_url, operator, stub_provider, limits=limits, **DEADLINES
     ) as running:
         yield running
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.faults.calls import all_stored_once, chat, code_of, is_admitted, known
+from tests.faults.conftest import DEADLINES
 from tests.faults.line import Line
 from tests.faults.waiting import until
 from tests.fixtures import Database
@@ -20,7 +21,7 @@ from tests.providers.stub import StubProvider
 from tests.service import Service
 
 _SOCKET = ".s.PGSQL.5432"
-SLOW = 0.2  # seconds each way; a look-up has 0.05, a check of limits too
+SLOW = 0.4  # seconds each way: beyond every one of the deadlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ async def _lines(
             f"unix://{url.netloc.rpartition('@')[0]}@{valkey}?{url.query}",
             operator,
             stub,
+            **DEADLINES,
         ) as service,
     ):
         yield Lines(service, postgres, redis)

@@ -44,7 +44,6 @@ async def test_no_request_that_can_be_made_up_makes_it_fail(
         operator,
         stub_provider,
         limits=_UNLIMITED,
-        auth_timeout_seconds=20.0,
     ) as service:
         issued = await operator.issue(service.org_id, ALL, None, platform=ALL_RIGHTS)
         there = await _resources(operator, service)

@@ -19,7 +19,7 @@ from tests.fixtures import Database
 from tests.operator import Operator
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import CHAT, chat
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.service import Service
 
 
@@ -190,7 +190,7 @@ async def test_calls_and_changes_go_on_while_keys_are_rotated(
     def another_process() -> Operator:
         return Operator(database.service_dsn, database.redis_url, KeyRing.in_file(file))
 
-    settings = {**PATIENCE, "token_cache_seconds": 0}
+    settings = {**UNLIMITED, "token_cache_seconds": 0}
     async with (
         Service.start(
             database.service_dsn, database.redis_url, operator, stub_provider, **settings

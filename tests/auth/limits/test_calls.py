@@ -18,7 +18,7 @@ from tests.providers import payloads
 from tests.providers.exchange import Exchange
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import CHAT, assert_refused, chat, chat_bytes
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.proxy.wire import connect, post
 from tests.service import Service
 
@@ -32,7 +32,7 @@ async def service(
     database: Database, operator: Operator, stub_provider: StubProvider
 ) -> AsyncIterator[Service]:
     async with Service.start(
-        database.service_dsn, database.redis_url, operator, stub_provider, **PATIENCE
+        database.service_dsn, database.redis_url, operator, stub_provider, **UNLIMITED
     ) as running:
         yield running
 

@@ -25,7 +25,6 @@ async def service(database: Database, operator: Operator, port: int) -> AsyncIte
         operator,
         None,
         grpc_port=port,
-        auth_timeout_seconds=5.0,
     ) as running:
         yield running
 

@@ -83,7 +83,6 @@ async def test_the_access_log_says_who_asked_about_which_token_and_what_came_of_
         operator,
         None,
         grpc_port=port,
-        auth_timeout_seconds=5.0,
         access_log=True,
     ) as service:
         asks = await service_token(operator, service.org_id)

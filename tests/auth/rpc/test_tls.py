@@ -43,7 +43,6 @@ async def serving(
         grpc_port=port,
         grpc_tls_certificate=files.certificate,
         grpc_tls_key=files.key,
-        auth_timeout_seconds=5.0,
         **settings,
     ) as service:
         yield service, await service_token(operator, service.org_id)

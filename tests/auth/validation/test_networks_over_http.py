@@ -19,9 +19,7 @@ PATHS = pytest.mark.parametrize("path", ["/v1/models", "/v1/agents"])
 
 @pytest_asyncio.fixture
 async def direct(database: Database, operator: Operator) -> AsyncIterator[Service]:
-    async with Service.start(
-        database.service_dsn, database.redis_url, operator, None, auth_timeout_seconds=5.0
-    ) as running:
+    async with Service.start(database.service_dsn, database.redis_url, operator, None) as running:
         yield running
 
 
@@ -34,7 +32,6 @@ async def behind_a_proxy(database: Database, operator: Operator) -> AsyncIterato
         operator,
         None,
         trusted_proxies="127.0.0.0/8",
-        auth_timeout_seconds=5.0,
     ) as running:
         yield running
 
