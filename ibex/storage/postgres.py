@@ -24,6 +24,8 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 # more rights than the service has.
 _ENTER = "SELECT set_config('role', %s, true), set_config('app.current_org_id', %s, true)"
 
+# Seconds between two looks at a silent connection. `wait_async` alone would look all the time.
+_LOOK_UP_EVERY = 0.1
 
 # A server that was demoted by a failover still reads, but it is not the one to talk to.
 _UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
@@ -42,10 +44,12 @@ class _ImpatientConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
 
     patience = 10.0
 
-    async def wait(self, gen: PQGen[Result], *arguments: Any, **options: Any) -> Result:
+    async def wait(
+        self, gen: PQGen[Result], interval: float = _LOOK_UP_EVERY, timeout: float | None = None
+    ) -> Result:
         try:
             async with asyncio.timeout(self.patience):
-                return await waiting.wait_async(gen, self.pgconn.socket, *arguments, **options)
+                return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
         except TimeoutError:
             self.pgconn.finish()
             raise psycopg.OperationalError("the server does not answer") from None

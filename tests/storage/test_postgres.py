@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -253,6 +254,15 @@ async def test_a_server_that_does_not_answer_is_hung_up_on(database: Database) -
         await until(lambda: _answers(postgres))
     finally:
         await postgres.close()
+
+
+async def test_waiting_for_the_server_leaves_the_processor_to_others(database: Database) -> None:
+    async with pool(database.service_dsn) as postgres:
+        await postgres.ping()
+        before = time.process_time()
+        await postgres.fetch_all(None, "SELECT pg_sleep(1)", row=tuple_row)
+        # A loop that asks again and again would take all of the second.
+        assert time.process_time() - before < 0.5
 
 
 async def _use_for_a_while(postgres: Postgres) -> None:
