@@ -16,7 +16,7 @@ from tests.operator import Operator
 from tests.providers.behaviours import for_key, status
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import CHAT, assert_refused, chat, error_of
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.service import API_KEY, Service
 
 HEADER = "X-IBEX-Provider-Key"
@@ -32,7 +32,7 @@ async def service(
     """For an organization that allows callers to bring keys."""
     stub = {"base_url": stub_provider.base_url, "api_key": API_KEY, "retries": {"attempts": 0}}
     settings = {
-        **PATIENCE,
+        **UNLIMITED,
         "providers": {"openai": stub, "other": stub, "mock": {"kind": "mock"}},
         "aliases": {"either": ["openai/a", "other/a"], "twice": ["openai/a", "openai/b", "other/a"]},
     }

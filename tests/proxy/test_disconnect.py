@@ -14,7 +14,7 @@ from tests.providers.behaviours import HALF
 from tests.providers.exchange import Exchange
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import assert_still_works, chat_bytes
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.proxy.records import all_turns, turn, turns
 from tests.proxy.wire import Wire, connect, post
 from tests.service import Service
@@ -185,7 +185,7 @@ async def test_a_client_that_stops_reading_for_good_is_cut_off(
     monkeypatch.setattr(BoundedHttpProtocol, "stall_seconds", 0.5)
     async with (
         Service.start(
-            database.service_dsn, database.redis_url, operator, stub_provider, **PATIENCE
+            database.service_dsn, database.redis_url, operator, stub_provider, **UNLIMITED
         ) as service,
         connect(service) as wire,
     ):

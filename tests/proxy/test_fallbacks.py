@@ -14,7 +14,7 @@ from tests.providers import behaviours
 from tests.providers.behaviours import Behaviour, status
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import CHAT, assert_refused, chat
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.proxy.records import turn
 from tests.service import API_KEY, Service
 
@@ -43,7 +43,7 @@ async def pair(database: Database, operator: Operator, stub_provider: StubProvid
             "aliases": {"best": ["first/alpha", "second/beta"]},
         }
         async with Service.start(
-            database.service_dsn, database.redis_url, operator, None, **PATIENCE, **settings
+            database.service_dsn, database.redis_url, operator, None, **UNLIMITED, **settings
         ) as service:
             yield Pair(service, stub_provider, second, database)
 

@@ -13,7 +13,7 @@ from tests.providers import behaviours
 from tests.providers.behaviours import Behaviour, status
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import assert_refused, assert_still_works
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.service import API_KEY, Service
 
 
@@ -33,7 +33,7 @@ async def service(
         "aliases": {"best": ["gpt-4o-mini"]},
     }
     async with Service.start(
-        database.service_dsn, database.redis_url, operator, None, **PATIENCE, **settings
+        database.service_dsn, database.redis_url, operator, None, **UNLIMITED, **settings
     ) as running:
         yield running
 

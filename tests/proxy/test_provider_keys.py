@@ -17,7 +17,7 @@ from tests.operator import Operator
 from tests.providers.behaviours import for_key, status
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import CHAT, assert_refused, chat, error_of
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.service import API_KEY, Service
 
 OWN = "sk-of-acme-0123456789abcdefa1b2"
@@ -41,7 +41,7 @@ async def service(
         "mock": {"kind": "mock"},
     }
     settings = {
-        **PATIENCE,
+        **UNLIMITED,
         "providers": providers,
         "aliases": {
             "either": ["openai/a", "other/a"],

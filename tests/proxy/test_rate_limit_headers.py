@@ -11,7 +11,7 @@ from tests.fixtures import Database
 from tests.operator import Operator
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import CHAT, assert_refused, chat
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.proxy.records import turns
 from tests.service import Service
 
@@ -24,7 +24,7 @@ async def service(
     database: Database, operator: Operator, stub_provider: StubProvider
 ) -> AsyncIterator[Service]:
     """Five requests a minute for a token, eight for the agent."""
-    settings = {**PATIENCE, "limits": {"token_rpm": 5, "agent_rpm": 8, "organization_rpm": 1_000}}
+    settings = {**UNLIMITED, "limits": {"token_rpm": 5, "agent_rpm": 8, "organization_rpm": 1_000}}
     async with Service.start(
         database.service_dsn, database.redis_url, operator, stub_provider, **settings
     ) as running:

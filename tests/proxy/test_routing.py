@@ -14,7 +14,7 @@ from tests.operator import Operator
 from tests.providers.exchange import Request
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import CHAT, assert_refused, chat
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.service import Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -50,7 +50,7 @@ async def two(standing_database: Database) -> AsyncIterator[Two]:
             },
             "aliases": {"fast": "other/o-mini", "quick": ["gpt-4o-mini"], "large-alias": ["none", "large"]},
         }
-        async with Service.start(dsn, redis_url, operator, None, **PATIENCE, **settings) as service:
+        async with Service.start(dsn, redis_url, operator, None, **UNLIMITED, **settings) as service:
             yield Two(service, acme, other)
 
 

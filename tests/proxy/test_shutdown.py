@@ -6,7 +6,7 @@ from tests.fixtures import Database
 from tests.operator import Operator
 from tests.providers.stub import StubProvider
 from tests.proxy.asking import chat_bytes
-from tests.proxy.conftest import PATIENCE
+from tests.proxy.conftest import UNLIMITED
 from tests.proxy.records import turn
 from tests.proxy.wire import connect, post
 from tests.service import Service
@@ -19,7 +19,7 @@ async def test_a_stop_is_not_the_clients_leaving(
     database: Database, operator: Operator, stub_provider: StubProvider, model: str, stream: bool, status: int
 ) -> None:
     async with Service.start(
-        database.service_dsn, database.redis_url, operator, stub_provider, **PATIENCE
+        database.service_dsn, database.redis_url, operator, stub_provider, **UNLIMITED
     ) as service:
         async with connect(service) as wire:
             await wire.send(post(service, chat_bytes(model, stream=stream), "X-IBEX-Session-ID: cut"))
