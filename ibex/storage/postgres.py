@@ -45,11 +45,14 @@ class _ImpatientConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     patience = 10.0
 
     async def wait(
-        self, gen: PQGen[Result], interval: float = _LOOK_UP_EVERY, timeout: float | None = None
+        self,
+        gen: PQGen[Result],
+        interval: float = _LOOK_UP_EVERY,
+        timeout: float | None = None,  # noqa: ASYNC109
     ) -> Result:
         try:
             async with asyncio.timeout(self.patience):
-                return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+                return await waiting.wait_async(gen, self.pgconn.socket, interval, timeout)
         except TimeoutError:
             self.pgconn.finish()
             raise psycopg.OperationalError("the server does not answer") from None
