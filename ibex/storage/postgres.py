@@ -21,14 +21,30 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 # The role is set per transaction and not per connection: whatever role logs in, a statement never runs with
-# more rights than the service has.
-_ENTER = "SELECT set_config('role', %s, true), set_config('app.current_org_id', %s, true)"
+# more rights than the service has. The timeouts travel along: as options of the connection a pooler between
+# might refuse them, or keep them for somebody else.
+_ENTER = """
+SELECT
+    set_config('role', %s, true),
+    set_config('app.current_org_id', %s, true),
+    set_config('statement_timeout', %s, true),
+    set_config('idle_in_transaction_session_timeout', %s, true)
+"""
 
 # Seconds between two looks at a silent connection. `wait_async` alone would look all the time.
 _LOOK_UP_EVERY = 0.1
 
-# A server that was demoted by a failover still reads, but it is not the one to talk to.
-_UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+# Seconds that an advisory lock may be held between two statements. Far more than its holders need, who do
+# their work on other connections; one that hangs keeps nobody out for ever.
+_LONGEST_HOLD = 3_600.0
+
+_UNAVAILABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    # A server that was demoted by a failover still reads, but it is not the one to talk to.
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 
 
 class DatabaseUnavailableError(Exception):
@@ -70,7 +86,9 @@ class Postgres:
     connections: most connections this process holds.
     wait: seconds to wait for a free connection before `DatabaseUnavailableError`.
     waiting: most callers that wait for one; the next gets `DatabaseUnavailableError` at once.
-    patience: seconds that the server may be silent before `DatabaseUnavailableError`.
+    patience: seconds that the server may be silent before `DatabaseUnavailableError`. The server is as
+        patient: it ends a statement that takes longer, and a transaction in which nothing is asked for so
+        long, so that a process that hangs keeps no row locked.
     """
 
     def __init__(
@@ -86,6 +104,7 @@ class Postgres:
             pass
 
         Configured.patience = patience
+        self._patience = patience
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             dsn,
             connection_class=Configured,
@@ -109,10 +128,8 @@ class Postgres:
     @asynccontextmanager
     async def transaction(self, org_id: UUID | None) -> AsyncIterator[Connection]:
         """A transaction that sees the rows of one organization; with None, of no organization."""
-        with _unavailability():
-            async with self._connection() as connection, connection.transaction():
-                await connection.execute(_ENTER, (SERVICE_ROLE, _text(org_id)))
-                yield connection
+        async with self._transaction(org_id, self._patience) as connection:
+            yield connection
 
     async def fetch_all(
         self,
@@ -150,13 +167,20 @@ class Postgres:
     @asynccontextmanager
     async def locked(self, key: int) -> AsyncIterator[None]:
         """Hold an advisory lock, once nobody else does; the server frees it when its holder dies."""
-        async with self.transaction(None) as connection:
+        async with self._transaction(None, _LONGEST_HOLD) as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
             yield
 
     async def ping(self) -> None:
         """One round trip. Raises `DatabaseUnavailableError`."""
         await self.fetch_all(None, "SELECT 1", row=tuple_row)
+
+    @asynccontextmanager
+    async def _transaction(self, org_id: UUID | None, idle: float) -> AsyncIterator[Connection]:
+        with _unavailability():
+            async with self._connection() as connection, connection.transaction():
+                await connection.execute(_ENTER, self._entry(org_id, idle))
+                yield connection
 
     @asynccontextmanager
     async def _statement(
@@ -169,9 +193,13 @@ class Postgres:
         with _unavailability():
             async with self._connection() as connection, connection.cursor(row_factory=row) as cursor:
                 async with connection.pipeline():
-                    await connection.execute(_ENTER, (SERVICE_ROLE, _text(org_id)))
+                    await connection.execute(_ENTER, self._entry(org_id, self._patience))
                     await cursor.execute(query, parameters)
                 yield cursor
+
+    def _entry(self, org_id: UUID | None, idle: float) -> tuple[str, str, str, str]:
+        tenant = "" if org_id is None else str(org_id)
+        return SERVICE_ROLE, tenant, _milliseconds(self._patience), _milliseconds(idle)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -209,5 +237,5 @@ def _has_hung_up(connection: Connection) -> bool:
     return bool(poll.poll(0))
 
 
-def _text(org_id: UUID | None) -> str:
-    return "" if org_id is None else str(org_id)
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1_000:.0f}ms"

@@ -2,6 +2,9 @@
 
 What is read before the tenant is known, or written for the whole installation, goes through SECURITY DEFINER
 functions. They tell ids and numbers, never another organization's rows.
+
+The role that serves may change the columns that it changes and no others, and triggers bound how. They do not
+bind the owner of the tables, who could take them away.
 """
 
 from alembic import op
@@ -30,6 +33,8 @@ ALTER TABLE ibex.tokens
     -- Empty: from anywhere.
     ADD COLUMN allowed_networks cidr[] NOT NULL DEFAULT '{}' CHECK (cardinality(allowed_networks) <= 64),
     ADD COLUMN replaced_by uuid;
+-- How many of an organization are valid is counted whenever one is made.
+CREATE INDEX tokens_valid ON ibex.tokens (org_id, expires_at) WHERE revoked_at IS NULL;
 """
 
 CHANGES = """
@@ -334,6 +339,75 @@ END
 $$;
 """
 
+GUARDS = """
+CREATE FUNCTION ibex.is_owner_of(p_table oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_has_role(current_user, c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = p_table
+$$;
+
+-- Whoever serves cannot have an organization erased at once, whatever it writes: there is a day at least to
+-- notice it, and to resume.
+CREATE FUNCTION ibex.keep_grace_period() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT ibex.is_owner_of(TG_RELID) THEN
+        NEW.delete_after := greatest(NEW.delete_after, CASE OLD.status
+            WHEN 'deleting' THEN OLD.delete_after
+            ELSE clock_timestamp() + interval '1 day'
+        END);
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER grace_period BEFORE UPDATE ON ibex.organizations
+    FOR EACH ROW WHEN (NEW.status = 'deleting') EXECUTE FUNCTION ibex.keep_grace_period();
+
+CREATE FUNCTION ibex.refuse_more_for_a_token() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (
+        NEW.platform & ~OLD.platform <> 0
+        OR OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at
+        OR OLD.replaced_by IS NOT NULL AND NEW.replaced_by IS DISTINCT FROM OLD.replaced_by
+        OR coalesce(NEW.expires_at, 'infinity') > coalesce(OLD.expires_at, 'infinity')
+    ) AND NOT ibex.is_owner_of(TG_RELID) THEN
+        RAISE EXCEPTION 'a token that exists is given no more' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER no_more BEFORE UPDATE ON ibex.tokens
+    FOR EACH ROW EXECUTE FUNCTION ibex.refuse_more_for_a_token();
+
+-- Behind the same checks in the service, against a mistake in them. Who makes an organization makes its first
+-- token, which may do everything there. A token without a creator comes from the machine itself.
+CREATE FUNCTION ibex.refuse_more_than_the_creator_has() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    creator ibex.tokens;
+BEGIN
+    SELECT * INTO creator FROM ibex.tokens WHERE id = NEW.created_by;
+    IF creator.org_id IS DISTINCT FROM NEW.org_id THEN
+        IF creator.id IS NULL OR creator.platform & 1 = 0 OR NEW.platform <> 0 THEN
+            RAISE EXCEPTION 'the creator of a token is of another organization'
+                USING ERRCODE = 'insufficient_privilege';
+        END IF;
+    ELSIF NEW.permissions & ~creator.permissions <> 0
+        OR NEW.platform & ~creator.platform <> 0
+        OR creator.agent_id IS NOT NULL AND NEW.agent_id IS DISTINCT FROM creator.agent_id
+    THEN
+        RAISE EXCEPTION 'a token can grant no more than its creator holds'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION ibex.refuse_more_than_the_creator_has() FROM PUBLIC;
+CREATE TRIGGER within_its_creator BEFORE INSERT ON ibex.tokens
+    FOR EACH ROW WHEN (NEW.created_by IS NOT NULL)
+    EXECUTE FUNCTION ibex.refuse_more_than_the_creator_has();
+"""
+
 LOOKUPS = """
 DROP FUNCTION ibex.find_principal(uuid, uuid, text);
 CREATE FUNCTION ibex.find_principal(p_token_id uuid, p_agent_id uuid, p_agent_slug text)
@@ -416,7 +490,47 @@ FUNCTIONS = (
 )
 
 GRANTS = """
-GRANT SELECT, INSERT, UPDATE, DELETE ON ibex.provider_credentials, ibex.limit_overrides TO ibex_service;
+REVOKE INSERT, UPDATE ON
+    ibex.organizations, ibex.users, ibex.agents, ibex.tokens, ibex.sessions, ibex.audit_events
+    FROM ibex_service;
+
+GRANT
+    INSERT (id, slug, name),
+    UPDATE (name, status, allows_caller_keys, delete_after)
+    ON ibex.organizations TO ibex_service;
+GRANT
+    INSERT (org_id, id, email, name, role),
+    UPDATE (email, name, role, status, updated_at)
+    ON ibex.users TO ibex_service;
+GRANT
+    INSERT (org_id, id, slug, name, description, config),
+    UPDATE (name, description, config, status, updated_at)
+    ON ibex.agents TO ibex_service;
+GRANT
+    INSERT (
+        org_id, id, name, secret_hash, permissions, platform, agent_id, default_agent_id, user_id,
+        allowed_networks, created_by, expires_at
+    ),
+    UPDATE (platform, expires_at, revoked_at, replaced_by)
+    ON ibex.tokens TO ibex_service;
+GRANT
+    INSERT (org_id, agent_id, id, user_id, turns, started_at, last_turn_at),
+    UPDATE (user_id, status, turns, last_turn_at)
+    ON ibex.sessions TO ibex_service;
+GRANT INSERT (org_id, id, actor, action, target, outcome, request_id, address, detail)
+    ON ibex.audit_events TO ibex_service;
+GRANT
+    SELECT,
+    INSERT (org_id, provider, sealed, key_id, hint),
+    UPDATE (sealed, key_id, hint, updated_at),
+    DELETE
+    ON ibex.provider_credentials TO ibex_service;
+GRANT
+    SELECT,
+    INSERT (org_id, id, scope, subject, requests_per_minute, tokens_per_minute, concurrent_requests),
+    UPDATE (requests_per_minute, tokens_per_minute, concurrent_requests, updated_at),
+    DELETE
+    ON ibex.limit_overrides TO ibex_service;
 GRANT SELECT ON ibex.audit_chains TO ibex_service;
 """
 
@@ -433,6 +547,7 @@ def upgrade() -> None:
         op.execute(OWNER_MAY_LOOK_UP.format(table=table))
     op.execute(CHAIN_OLD_EVENTS)
     op.execute(ERASURE)
+    op.execute(GUARDS)
     op.execute(LOOKUPS)
     op.execute(GRANTS)
     for function in FUNCTIONS:

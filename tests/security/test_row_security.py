@@ -10,7 +10,7 @@ from psycopg import Connection, errors, sql
 
 from ibex.ids import uuid7
 from tests.fixtures import Database
-from tests.security.catalogue import holes, tenant_tables
+from tests.security.catalogue import granted, holes, privileges, tenant_tables
 from tests.security.tenants import Tenant, insert
 
 ADA, BOB = "canary-of-ada", "canary-of-bob"
@@ -59,6 +59,11 @@ def test_the_walk_finds_every_tenant_table(database: Database) -> None:
         assert set(tenant_tables(connection)) == set(Tenant("x").tables())
 
 
+def test_the_service_may_do_what_it_has_been_granted_on_purpose_and_nothing_else(database: Database) -> None:
+    with superuser(database) as connection:
+        assert privileges(connection) == granted()
+
+
 @pytest.mark.parametrize(
     ("damage", "finding"),
     [
@@ -87,7 +92,15 @@ def test_the_walk_finds_every_tenant_table(database: Database) -> None:
         ("GRANT SELECT ON ibex.changes TO ibex_service", "privilege: changes SELECT"),
         ("GRANT INSERT ON ibex.erasures TO ibex_service", "privilege: erasures INSERT"),
         ("GRANT TRUNCATE ON ibex.users TO ibex_service", "privilege: users TRUNCATE"),
-        ("GRANT SELECT ON ibex.users TO PUBLIC", "privilege: users SELECT"),
+        ("GRANT REFERENCES ON ibex.users TO PUBLIC", "privilege: users REFERENCES"),
+        ("GRANT UPDATE (permissions) ON ibex.tokens TO ibex_service", "privilege: tokens UPDATE permissions"),
+        ("GRANT INSERT ON ibex.tokens TO ibex_service", "privilege: tokens INSERT"),
+        ("GRANT SELECT ON ibex.users TO ibex_service WITH GRANT OPTION", "users SELECT to pass on"),
+        ("CREATE TABLE ibex.notes (); GRANT SELECT ON ibex.notes TO ibex_service", "privilege: notes SELECT"),
+        (
+            "GRANT EXECUTE ON FUNCTION ibex.chain_audit_event TO ibex_service",
+            "privilege: function chain_audit_event()",
+        ),
         ("GRANT CREATE ON SCHEMA ibex TO ibex_service", "privilege: schema ibex CREATE"),
         ("GRANT EXECUTE ON FUNCTION ibex.find_organization TO PUBLIC", "find_organization(text): everybody"),
         ("ALTER FUNCTION ibex.find_organization RESET search_path", "find_organization(text): its search"),
@@ -166,7 +179,7 @@ def test_rows_of_another_organization_cannot_be_changed_or_taken(
         update = sql.SQL("UPDATE {} SET " + CHANGED_BY[table] + " WHERE {} = %s")
         assert connection.execute(update.format(name, key), (bob.id,)).rowcount == 0
         assert connection.execute(update.format(name, key), (ada.id,)).rowcount == 1
-        with pytest.raises(errors.InsufficientPrivilege, match="row-level security"):
+        with pytest.raises(errors.InsufficientPrivilege, match="permission denied"):
             connection.execute(sql.SQL("UPDATE {} SET {} = %s").format(name, key), (bob.id,))
 
 

@@ -116,6 +116,11 @@ def test_the_role_that_serves_may_not_migrate(empty: str, servers: Servers) -> N
     _assert_untouched(empty)
 
 
+def test_the_role_that_serves_is_enough_where_there_is_nothing_to_migrate(database: Database) -> None:
+    """So that replicas need not hold what the owner logs in with."""
+    assert migrate(database.service_dsn) == (latest(), latest())
+
+
 def test_a_role_whose_rights_the_serving_role_has_may_not_migrate(empty: str, servers: Servers) -> None:
     _as_superuser(servers, empty, "GRANT ibex_owner TO ibex_service")
     try:

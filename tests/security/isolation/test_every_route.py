@@ -8,7 +8,6 @@ import httpx2
 import psycopg
 import pytest
 import pytest_asyncio
-import redis
 from psycopg import sql
 
 from ibex.auth import NO_RIGHT, parse_grant
@@ -17,6 +16,7 @@ from tests.operator import Operator
 from tests.security.catalogue import tenant_tables
 from tests.security.isolation.routes import Route, protected, with_ids
 from tests.security.isolation.tenant import Tenant, everything_here, without
+from tests.security.redis_content import everything_in_redis
 from tests.service import Service
 
 Document = dict[str, Any]
@@ -165,19 +165,11 @@ async def test_nothing_of_one_tenant_is_under_the_keys_of_another(
             if route.method == "GET":
                 await ask(client, route, ada.ids)
                 await ask(intruder, route, ada.ids)
-    keys = redis.Redis.from_url(database.redis_url)
-    try:
-        found: list[bytes] = list(keys.scan_iter("*"))
-        for key in found:
-            dumped: Any = keys.dump(key)
-            stored = key + (dumped or b"")
-            assert ada.canary.encode() not in stored
-            if key.startswith(f"ibex:{{{bob.org_id}}}".encode()):
-                assert not any(
-                    str(value).encode() in stored for value in ada.ids.values() if len(value) == 36
-                )
-    finally:
-        keys.close()
+    for key, value in everything_in_redis(database.redis_url).items():
+        stored = key + value
+        assert ada.canary not in stored
+        if key.startswith(f"ibex:{{{bob.org_id}}}"):
+            assert not any(one in stored for one in ada.ids.values() if len(one) == 36)
 
 
 def _rows(database: Database, tenant: Tenant) -> dict[str, list[str]]:
