@@ -74,7 +74,7 @@ class SharedTask(Generic[Result]):
         self,
         work: Coroutine[Any, Any, Result],
         name: str,
-        finished: "Callable[[SharedTask[Result]], None]",
+        finished: "Callable[[SharedTask[Result]], object]",
     ) -> None:
         self._finished = finished
         self._began_at = time.monotonic()
@@ -82,19 +82,25 @@ class SharedTask(Generic[Result]):
         self._task = asyncio.create_task(work, name=name)
         self._task.add_done_callback(self._tell)
 
-    async def result(self, within: float) -> Result:
+    @property
+    def error(self) -> BaseException | None:
+        """What the work has raised, once it is over; None too when it was cancelled."""
+        return None if self._task.cancelled() else self._task.exception()
+
+    async def result(self, within: float | None = None) -> Result:
         """What the work returns or raises; `TimeoutError` when that is not known `within` so many seconds.
 
         They count from its beginning: work that is late already is not waited for, so asking costs little.
+        Without them, it is waited for until it is over.
         """
         if not self._task.done():
-            within -= time.monotonic() - self._began_at
-            if within <= 0:
+            remaining = None if within is None else self._began_at + within - time.monotonic()
+            if remaining is not None and remaining <= 0:
                 raise TimeoutError
             done = asyncio.get_running_loop().create_future()
             self._waiting.append(done)
             try:
-                async with asyncio.timeout(within):
+                async with asyncio.timeout(remaining):
                     await done
             except TimeoutError:
                 # On a loop that is behind, the time may have passed although the work was done in time.

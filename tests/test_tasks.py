@@ -148,6 +148,29 @@ async def test_who_waits_for_a_shared_task_that_fails_is_told_so() -> None:
         raise ValueError("no")
 
     shared = SharedTask(work(), "shared", lambda task: None)
-    for _ in range(2):
+    for within in (5.0, None):
         with pytest.raises(ValueError, match="no"):
-            await shared.result(5.0)
+            await shared.result(within)
+    assert isinstance(shared.error, ValueError)
+
+
+async def test_a_shared_task_is_waited_for_as_long_as_it_takes_unless_somebody_says_how_long() -> None:
+    go = asyncio.Event()
+    shared = SharedTask(go.wait(), "shared", lambda task: None)
+    waiting = asyncio.create_task(shared.result())
+    with pytest.raises(TimeoutError):
+        await shared.result(0.01)
+    assert not waiting.done()
+    go.set()
+    assert await waiting
+    assert shared.error is None
+
+
+async def test_a_shared_task_that_is_cancelled_has_no_error() -> None:
+    finished: list[BaseException | None] = []
+    shared = SharedTask(asyncio.Event().wait(), "shared", lambda task: finished.append(task.error))
+    await asyncio.sleep(0)
+    shared._task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await shared.result()
+    assert finished == [None]

@@ -40,7 +40,7 @@ class Admission:
     async def authenticate(
         self, request: Request, permissions: Permission, progress: Progress
     ) -> AgentPrincipal:
-        """The caller, who holds all of `permissions`. Raises the 401, 403 and 503 of authentication.
+        """The caller, who holds all of `permissions`. Raises the 401, 403, 429 and 503 of authentication.
 
         Who it was, or was meant to be, is noted before anything is refused, unless it was said twice: that is
         a VALIDATION_ERROR.

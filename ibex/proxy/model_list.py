@@ -9,6 +9,7 @@ from typing import Any
 from ibex.proxy.providers.base import BrokenAnswerError, UnreachableError
 from ibex.proxy.providers.calling import Upstream
 from ibex.proxy.routing import Router
+from ibex.tasks import SharedTask
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class ModelList:
         self._timeout = timeout
         self._clock = clock
         self._listed: dict[str, tuple[float, Sequence[Model]]] = {}
-        self._asking: dict[str, asyncio.Task[Sequence[Model]]] = {}
+        self._asking: dict[str, SharedTask[Sequence[Model]]] = {}
 
     async def all(self) -> list[Model]:
         """Declared models first, then what each provider lists and is declared to serve; by id."""
@@ -56,9 +57,10 @@ class ModelList:
             return models
         asking = self._asking.get(name)
         if asking is None:
-            asking = self._asking[name] = asyncio.create_task(self._ask(name), name="list-models")
-            asking.add_done_callback(lambda _: self._asking.pop(name, None))
-        return await asyncio.shield(asking)
+            asking = self._asking[name] = SharedTask(
+                self._ask(name), "list-models", lambda _: self._asking.pop(name)
+            )
+        return await asking.result()
 
     async def _ask(self, name: str) -> Sequence[Model]:
         _, before = self._listed.get(name, (0.0, ()))

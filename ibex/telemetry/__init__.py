@@ -3,7 +3,7 @@
 from ibex.telemetry.instruments import Instruments
 from ibex.telemetry.logs import AccessLog
 from ibex.telemetry.steps import Step, StepClock
-from ibex.telemetry.tracing import NoTracing, Trace, Tracing, TracingError, trace_of, tracing
+from ibex.telemetry.tracing import NoTracing, Trace, Tracing, trace_of, tracing
 
 __all__ = [
     "AccessLog",
@@ -13,7 +13,6 @@ __all__ = [
     "StepClock",
     "Trace",
     "Tracing",
-    "TracingError",
     "trace_of",
     "tracing",
 ]

@@ -13,10 +13,6 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
-class TracingError(Exception):
-    """Spans were asked for and cannot be sent; the message says what to install."""
-
-
 @dataclass(frozen=True, slots=True)
 class Trace:
     """Which trace a request belongs to: ids in lower-case hexadecimal; a parent when the caller named one."""
@@ -111,13 +107,6 @@ class OtlpTracing:
 def tracing(endpoint: str | None) -> Tracing:
     """Spans to `endpoint` (the base address of an OTLP/HTTP collector), or none when it is not set.
 
-    Raises `TracingError` when the packages of the `otel` extra are missing.
+    For the former it needs the packages of the `otel` extra.
     """
-    if endpoint is None:
-        return NoTracing()
-    try:
-        return OtlpTracing(endpoint)
-    except ImportError:
-        raise TracingError(
-            "An OTLP endpoint is set, but its packages are missing: pip install 'ibex[otel]'."
-        ) from None
+    return NoTracing() if endpoint is None else OtlpTracing(endpoint)

@@ -3,37 +3,27 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
-import psycopg
-
 from ibex.auth.changes import Change
+from ibex.auth.changes.change import Kind
 from ibex.auth.credentials import repository
 from ibex.auth.credentials.key_ring import KeyRing
 from ibex.auth.credentials.provider_key import ProviderKey
 from ibex.auth.credentials.sealing import UnsealError, unseal
+from ibex.auth.lookups import Finding, LookupCache
 from ibex.errors import ErrorCode, IbexError
-from ibex.storage import DatabaseUnavailableError, Postgres
-from ibex.tasks import SharedTask
+from ibex.storage import Postgres
 
 logger = logging.getLogger(__name__)
 
-_CAPACITY = 10_000
-# As for tokens: while nothing can be heard of changes, an entry is trusted only this long (seconds).
-_TRUST_WITHOUT_FEED = 0.5
+_TOUCHED_BY: Final[frozenset[Kind]] = frozenset({"credentials", "organization"})
 # What cannot be opened is looked at again soon, but not, and not logged, for every request (seconds).
 _LIFE_OF_TROUBLE = 1.0
 
 # By provider; None stands for a key that is there and cannot be opened.
 ProviderKeys = Mapping[str, ProviderKey | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    keys: ProviderKeys
-    stored_at: float
-    fresh_until: float
 
 
 class OrganizationKeys:
@@ -59,73 +49,33 @@ class OrganizationKeys:
         self._postgres = postgres
         self._keys = keys
         self._cache_seconds = cache_seconds
-        self._timeout = timeout
-        self._feed_is_live = feed_is_live
-        self._clock = clock
-        self._entries: dict[UUID, _Entry] = {}
-        self._lookups: dict[UUID, SharedTask[ProviderKeys]] = {}
-        self._generation = 0
+        self._lookups = LookupCache[UUID, ProviderKeys](
+            "provider keys",
+            _TOUCHED_BY,
+            timeout=timeout,
+            unavailable=_unavailable,
+            feed_is_live=feed_is_live,
+            clock=clock,
+        )
 
     async def of(self, org_id: UUID) -> ProviderKeys:
         """Raises CREDENTIALS_UNAVAILABLE when it is not known which keys there are."""
-        entry = self._entries.get(org_id)
-        if entry is not None:
-            now = self._clock()
-            if now < entry.fresh_until and (
-                now - entry.stored_at < _TRUST_WITHOUT_FEED or self._feed_is_live()
-            ):
-                return entry.keys
-            del self._entries[org_id]
-        return await self._look_up_once(org_id)
+        known = self._lookups.get(org_id)
+        if known is not None:
+            return known
+        return await self._lookups.look_up(org_id, lambda: self._find(org_id))
 
     def forget(self, change: Change | None) -> None:
         """Drop what a change touches; None drops everything."""
-        if change is None:
-            self._entries.clear()
-        elif change.kind in {"credentials", "organization"}:
-            self._entries.pop(change.id, None)
-        else:
-            return
-        self._generation += 1
-        self._lookups.clear()
+        self._lookups.forget(change)
 
-    async def _look_up_once(self, org_id: UUID) -> ProviderKeys:
-        """Requests that miss together share one look-up; one that goes away does not end it for the rest."""
-        lookup = self._lookups.get(org_id)
-        if lookup is None:
-            lookup = self._lookups[org_id] = SharedTask(
-                self._look_up(org_id), "credentials-lookup", lambda done: self._finished(org_id, done)
-            )
-        try:
-            return await lookup.result(self._timeout)
-        except (TimeoutError, DatabaseUnavailableError):
-            raise IbexError(
-                ErrorCode.CREDENTIALS_UNAVAILABLE,
-                "It cannot be looked up whether the organization has a provider key of its own. "
-                "Try again shortly.",
-                headers={"Retry-After": "1"},
-            ) from None
-
-    def _finished(self, org_id: UUID, lookup: SharedTask[ProviderKeys]) -> None:
-        if self._lookups.get(org_id) is lookup:
-            del self._lookups[org_id]
-
-    async def _look_up(self, org_id: UUID) -> ProviderKeys:
-        generation, started_at = self._generation, self._clock()
-        try:
-            stored = await repository.sealed(self._postgres, org_id)
-        except psycopg.Error as error:
-            logger.error("provider keys cannot be looked up: %s: %s", type(error).__name__, error)
-            raise DatabaseUnavailableError(str(error)) from error
+    async def _find(self, org_id: UUID) -> Finding[ProviderKeys]:
+        stored = await repository.sealed(self._postgres, org_id)
         keys = {each.provider: self._opened(org_id, each) for each in stored}
-        if generation == self._generation:
-            life = (
-                min(self._cache_seconds, _LIFE_OF_TROUBLE) if None in keys.values() else self._cache_seconds
-            )
-            if len(self._entries) >= _CAPACITY:
-                del self._entries[next(iter(self._entries))]
-            self._entries[org_id] = _Entry(keys, started_at, started_at + life)
-        return keys
+        life = self._cache_seconds
+        if None in keys.values():
+            life = min(life, _LIFE_OF_TROUBLE)
+        return Finding(keys, {org_id}, life)
 
     def _opened(self, org_id: UUID, stored: repository.SealedCredential) -> ProviderKey | None:
         try:
@@ -139,3 +89,11 @@ class OrganizationKeys:
             )
             return None
         return ProviderKey(text, "organization")
+
+
+def _unavailable() -> IbexError:
+    return IbexError(
+        ErrorCode.CREDENTIALS_UNAVAILABLE,
+        "It cannot be looked up whether the organization has a provider key of its own. Try again shortly.",
+        headers={"Retry-After": "1"},
+    )

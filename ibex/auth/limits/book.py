@@ -15,6 +15,7 @@ from ibex.auth.limits.allowances import Allowances, LimitDefaults
 from ibex.auth.limits.limit import Limit, LimitSet, Scope, end_user_subject
 from ibex.auth.principal import AgentPrincipal, Principal
 from ibex.storage import DatabaseUnavailableError, Postgres
+from ibex.tasks import SharedTask
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class LimitBook:
         self._pages: dict[UUID, _Page] = {}
         self._overrides = 0
         self._sets: dict[_Key, tuple[Allowances, LimitSet]] = {}
-        self._readings: dict[UUID, asyncio.Task[None]] = {}
+        self._readings: dict[UUID, SharedTask[None]] = {}
 
     async def of_call(self, principal: AgentPrincipal, end_user: str | None) -> LimitSet:
         """What a call of a model is under."""
@@ -106,7 +107,7 @@ class LimitBook:
         try:
             async with asyncio.timeout(self._timeout):
                 while page is None or page.is_outdated:
-                    await asyncio.shield(self._read_once(org_id))
+                    await self._read_once(org_id).result(self._timeout)
                     page = self._pages.get(org_id)
         except _AWAY as error:
             logger.warning("limits cannot be looked up (%s)", type(error).__name__)
@@ -114,27 +115,27 @@ class LimitBook:
             page = self._keep(org_id, known, _TRY_AGAIN_AFTER)
         return page.allowances
 
-    def _read_once(self, org_id: UUID) -> "asyncio.Task[None]":
+    def _read_once(self, org_id: UUID) -> SharedTask[None]:
         """Requests that miss together share one look-up."""
         reading = self._readings.get(org_id)
-        if reading is None:
-            reading = asyncio.create_task(self._read(org_id), name="limits-lookup")
-            self._readings[org_id] = reading
-            reading.add_done_callback(lambda done: self._finished(org_id, done))
+        if reading is not None:
+            return reading
+
+        async def read() -> None:
+            found = await repository.all_of(self._postgres, org_id)
+            overrides = {(override.scope, override.subject): override.allowance for override in found}
+            # A change since then makes this what was, and a new reading what is.
+            if self._readings.get(org_id) is reading:
+                self._keep(org_id, Allowances(self._defaults, overrides), _FRESH_FOR)
+
+        reading = SharedTask(read(), "limits-lookup", lambda done: self._finished(org_id, done))
+        self._readings[org_id] = reading
         return reading
 
-    async def _read(self, org_id: UUID) -> None:
-        reading = asyncio.current_task()
-        found = await repository.all_of(self._postgres, org_id)
-        overrides = {(override.scope, override.subject): override.allowance for override in found}
-        # A change since then makes this what was, and a new reading what is.
-        if self._readings.get(org_id) is reading:
-            self._keep(org_id, Allowances(self._defaults, overrides), _FRESH_FOR)
-
-    def _finished(self, org_id: UUID, reading: "asyncio.Task[None]") -> None:
+    def _finished(self, org_id: UUID, reading: SharedTask[None]) -> None:
         if self._readings.get(org_id) is reading:
             del self._readings[org_id]
-        error = None if reading.cancelled() else reading.exception()
+        error = reading.error
         if error is None:
             return
         if org_id in self._pages:

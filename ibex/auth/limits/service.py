@@ -54,10 +54,8 @@ class LimitService:
             await repository.put(connection, actor.org_id, uuid7(), scope, subject, allowance)
             if await repository.count(connection) > MOST_OVERRIDES:
                 raise conflict(f"An organization has {MOST_OVERRIDES} overrides at most. Remove one first.")
-            await audit.record(
-                connection, AuditEvent.of(actor, "limit.set", f"{scope}:{subject}", **_detail(allowance))
-            )
-            await audit.tell_home(connection, actor, "limit.set")
+            event = AuditEvent.of(actor, "limit.set", f"{scope}:{subject}", **_detail(allowance))
+            await audit.record_across(connection, actor, event)
             await self._changes.note(connection, change)
         await self._changes.announce(change)
         stored = await repository.find(self._postgres, actor.org_id, scope, subject)
@@ -115,8 +113,7 @@ class LimitService:
         _require_platform(actor, override.scope)
         await repository.delete(connection, override.id)
         target = f"{override.scope}:{override.subject}"
-        await audit.record(connection, AuditEvent.of(actor, "limit.remove", target))
-        await audit.tell_home(connection, actor, "limit.remove")
+        await audit.record_across(connection, actor, AuditEvent.of(actor, "limit.remove", target))
         await self._changes.note(connection, Change("limits", actor.org_id))
 
 

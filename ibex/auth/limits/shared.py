@@ -27,11 +27,6 @@ class SharedLimiter:
         self._redis = redis
         self._sha = ""
 
-    @property
-    def is_prepared(self) -> bool:
-        """Whether Redis has been given the script."""
-        return self._sha != ""
-
     async def exchange(
         self, org_id: UUID, demands: Sequence[Demand], endings: Endings, *, within: float
     ) -> tuple[int, list[Verdict]]:

@@ -20,6 +20,11 @@ class Limiter:
     told: list[UUID] = field(default_factory=list)
     restored: list[UUID] = field(default_factory=list)
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether Redis has been reached once, and given the script."""
+        return self.limiter._shared._sha != ""
+
     async def check(self, org_id: UUID, under: LimitSet, tokens: int = 0) -> Verdict:
         """One request that never ends."""
         return (await self.limiter.check(org_id, under, tokens))[0]

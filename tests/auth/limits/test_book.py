@@ -13,6 +13,7 @@ from ibex.auth.limits import book
 from ibex.auth.permissions import NO_PERMISSION
 from ibex.auth.principal import Principal
 from ibex.ids import uuid7
+from ibex.storage import DatabaseUnavailableError
 from tests.auth.validators import Clock, CountingPostgres
 from tests.fixtures import Database
 from tests.operator import Operator
@@ -196,7 +197,7 @@ async def test_after_half_a_minute_it_is_read_anew_and_nobody_waits(
     assert process.postgres.statements == 1
     process.clock.now += 0.1
     assert (await process.of_call(caller))["agent requests"] == 120
-    await asyncio.gather(*process.book._readings.values())
+    await asyncio.gather(*(reading.result() for reading in process.book._readings.values()))
     assert (await process.of_call(caller))["agent requests"] == 7
 
 
@@ -218,7 +219,9 @@ async def test_without_a_database_what_was_known_holds_on(
     assert (await process.of_call(caller))["agent requests"] == 7
     process.clock.now += 100
     assert (await process.of_call(caller))["agent requests"] == 7
-    await asyncio.gather(*process.book._readings.values(), return_exceptions=True)
+    for reading in tuple(process.book._readings.values()):
+        with pytest.raises(DatabaseUnavailableError):
+            await reading.result()
     assert (await process.of_call(caller))["agent requests"] == 7
 
 

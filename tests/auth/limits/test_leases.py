@@ -215,7 +215,7 @@ async def test_a_late_answer_leaves_no_lease_behind(distant_redis: Redis, redis:
     """Redis has admitted what was judged here in the meantime, and refused here."""
     org_id, under = uuid7(), concurrent(1)
     async with limiting(distant_redis, within=0.25) as one:
-        await until(lambda: one.limiter._shared.is_prepared)
+        await until(lambda: one.is_prepared)
         hold = await one.admit(org_id, under)
         hold.end(0)
         await until(holds(redis, org_id, under, 0))

@@ -51,7 +51,7 @@ async def test_the_share_does_not_grow_while_the_others_are_still_starting(
 ) -> None:
     org_id, under = uuid7(), limits(1_000, 1_000, 40)
     async with limiting(distant_redis, processes_at_start=4) as one:
-        await until(lambda: one.limiter._shared.is_prepared)
+        await until(lambda: one.is_prepared)
         await line.cut()
         assert admitted(await one.ask(org_id, under, 64)) == 10
         await line.restore()
@@ -114,7 +114,7 @@ async def test_a_redis_that_stays_slow_is_not_taken_up_again_and_again(
 ) -> None:
     org_id, under = uuid7(), limits(5, 100, 100)
     async with limiting(distant_redis, within=DEADLINE) as one:
-        await until(lambda: one.limiter._shared.is_prepared)
+        await until(lambda: one.is_prepared)
         line.delay = TOO_SLOW
         count = 0
         while not one.limiter.is_local:

@@ -146,7 +146,7 @@ async def test_a_cluster_counts_too(cluster: Cluster) -> None:
     client = connect(cluster.url, timeout=2.0)
     try:
         async with limiting(client) as one:
-            await until(lambda: one.limiter._shared.is_prepared)
+            await until(lambda: one.is_prepared)
             verdicts = await one.ask(uuid7(), limits(1_000, 1_000, 40), 64)
             assert admitted(verdicts) == 40
             assert not any(verdict.is_local for verdict in verdicts)

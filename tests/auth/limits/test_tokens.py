@@ -93,7 +93,7 @@ async def test_each_scope_is_settled(redis: Redis) -> None:
 async def test_while_redis_is_away_tokens_are_counted_here(distant_redis: Redis, line: Line) -> None:
     org_id, under = uuid7(), tokens(1_000)
     async with limiting(distant_redis) as one:
-        await until(lambda: one.limiter._shared.is_prepared)
+        await until(lambda: one.is_prepared)
         await line.cut()
         hold = await one.admit(org_id, under, 900)
         assert not (await one.check(org_id, under, 200)).admitted

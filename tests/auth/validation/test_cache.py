@@ -148,7 +148,7 @@ async def test_an_agent_is_cached_once_however_its_id_is_spelled(
         for spelling in spellings:
             assert await checked.code(text, spelling) == "helper"
         assert checked.statements == 1
-        assert len(checked.validator._cache) == 1
+        assert len(checked.validator._judgements) == 1
 
 
 async def test_what_may_be_lifted_is_remembered_until_it_is(
@@ -327,7 +327,7 @@ async def test_the_cache_is_bounded(database: Database, operator: Operator, org_
     async with checking(database, capacity=3) as checked:
         for text in texts:
             assert await checked.code(text) == "helper"
-        assert len(checked.validator._cache) == 3
+        assert len(checked.validator._judgements) == 3
         assert await checked.code(texts[0]) == "helper"
         assert checked.statements == 6
         for _ in range(5):

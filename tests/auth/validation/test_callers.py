@@ -208,18 +208,57 @@ async def test_of_users_only_owners_have_rights_over_the_installation(
     assert principal.platform == (ALL_RIGHTS if role == "owner" else NO_RIGHT)
 
 
-async def test_a_token_without_an_agent_is_somebody_and_a_paused_agent_is_not(
+async def test_a_token_without_an_agent_is_somebody(
     checked: Checked, operator: Operator, org_id: UUID
 ) -> None:
     """The management interface asks for no agent; the proxy does."""
     unbound = await operator.token(org_id, agent=None)
     assert (await checked.validator.authenticate(unbound, None)).bound_agent_id is None
     assert await checked.code(unbound) == ErrorCode.MISSING_AGENT_ID
-    bound = await operator.token(org_id)
+
+
+async def test_the_token_of_a_paused_agent_is_refused_where_no_agent_is_asked_for(
+    checked: Checked, operator: Operator, org_id: UUID
+) -> None:
+    bound, helper = await operator.issue(org_id), await operator.agent(org_id)
+    assert (await checked.validator.authenticate(bound.text, None)).bound_agent_id == helper.id
     await operator.pause(org_id)
-    assert await checked.code(bound) == ErrorCode.AGENT_SUSPENDED
+    checked.validator.forget(Change("agent", helper.id))
+    for _ in range(2):
+        with pytest.raises(IbexError) as caught:
+            await checked.validator.authenticate(bound.text, "192.0.2.1")
+        assert (caught.value.code, caught.value.status) == (ErrorCode.AGENT_SUSPENDED, 403)
+    assert checked.statements == 2
+    assert checked.refused == [(bound.record.id, ErrorCode.AGENT_SUSPENDED, "192.0.2.1")] * 2
+    await operator.resume(org_id)
+    checked.validator.forget(Change("agent", helper.id))
+    assert (await checked.validator.authenticate(bound.text, None)).bound_agent_id == helper.id
+
+
+async def test_a_token_that_is_not_bound_to_the_paused_agent_goes_on(
+    checked: Checked, operator: Operator, org_id: UUID
+) -> None:
+    """One that names its agent, and one that has the paused agent only for the calls that name none."""
     helper = await operator.agent(org_id)
-    assert (await checked.validator.authenticate(bound, None)).bound_agent_id == helper.id
+    await operator.create_agent(org_id, "Other", "other")
+    default = await operator.issue(org_id, agent=None, default_agent_id=helper.id)
+    await operator.pause(org_id)
+    for text in (await operator.token(org_id, agent=None), default.text):
+        assert (await checked.validator.authenticate(text, None)).bound_agent_id is None
+        assert await checked.code(text, "helper") == ErrorCode.AGENT_SUSPENDED
+        assert await checked.code(text, "other") == "other"
+    assert await checked.code(default.text) == ErrorCode.AGENT_SUSPENDED
+
+
+async def test_a_paused_agents_token_is_told_of_its_own_trouble_first(
+    checked: Checked, operator: Operator, org_id: UUID
+) -> None:
+    issued = await operator.issue(org_id, networks=parse_networks(["10.0.0.0/8"]))
+    await operator.pause(org_id)
+    for address, code in (("11.0.0.1", "NETWORK_NOT_ALLOWED"), ("10.0.0.1", "AGENT_SUSPENDED")):
+        with pytest.raises(IbexError) as caught:
+            await checked.validator.authenticate(issued.text, address)
+        assert caught.value.code == code
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ async def test_a_hundred_thousand_made_up_tokens_reach_no_database_and_take_no_m
             tracemalloc.stop()
         assert checked.statements == before
         assert not checked.validator._unknown
-        assert len(checked.validator._cache) == 1
+        assert len(checked.validator._judgements) == 1
         assert checked.refused == []
         # Five thousand digests that were kept would take more than 500 kB.
         assert large - small < 128 << 10
@@ -105,7 +105,7 @@ async def test_ten_thousand_tokens_that_are_gone_leave_memory_flat() -> None:
     finally:
         tracemalloc.stop()
     assert len(validator._unknown) == 500
-    assert len(validator._lookups) == 0
+    assert len(validator._judgements._running) == 0
     # Eight thousand digests that were kept would take more than 800 kB.
     assert after - before < 128 << 10
 

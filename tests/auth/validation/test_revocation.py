@@ -15,7 +15,7 @@ from tests.auth.feeds import NOWHERE_POSTGRES, NOWHERE_REDIS, feeding, until_hea
 from tests.auth.validators import Checked, checking
 from tests.faults.waiting import until
 from tests.fixtures import Database
-from tests.operator import KEYS, PEPPER, Operator
+from tests.operator import KEYS, PEPPER, QUOTA, Operator
 
 # The promise: every process refuses within a second.
 SOON = 1.0
@@ -94,7 +94,7 @@ async def test_whoever_revokes_it_need_not_reach_redis(
 ) -> None:
     issued = await operator.issue(org_id)
     nowhere = connect_single(NOWHERE_REDIS, timeout=0.1)
-    cut_off = Administration.over(operator.postgres, nowhere, PEPPER, KEYS, ())
+    cut_off = Administration.over(operator.postgres, nowhere, PEPPER, KEYS, (), QUOTA)
     async with remembering(database) as (checked, feed):
         await until_heard(feed)
         assert await checked.code(issued.text) == "helper"
@@ -175,4 +175,4 @@ async def test_many_changes_of_others_leave_what_is_remembered(
 
 def _generation(validator: TokenValidator) -> int:
     """How many changes it has heard of."""
-    return validator._generation
+    return validator._judgements._generation

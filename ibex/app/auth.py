@@ -1,0 +1,114 @@
+"""The parts of `auth`."""
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from ibex.app.shared import Connections, Shared
+from ibex.auth import (
+    Access,
+    Administration,
+    AuditEvent,
+    AuditTrail,
+    Change,
+    ChangeFeed,
+    LimitBook,
+    LimitDefaults,
+    OrganizationKeys,
+    Principal,
+    Quota,
+    RateLimiter,
+    RefusalAudit,
+    TokenValidator,
+    endpoints,
+)
+from ibex.settings import Settings
+from ibex.storage import Stores
+
+
+class AuthParts:
+    """Who may call and how often, and the record of it."""
+
+    def __init__(self, settings: Settings, connections: Connections, stores: Stores, shared: Shared) -> None:
+        self._instruments = shared.instruments
+        self._audit = AuditTrail(stores.writing, dropped=self._count_dropped)
+        self.refusals = RefusalAudit(self._audit, dropped=self._count_dropped)
+        self._feed = ChangeFeed(stores.listener, stores.writing, self._forget)
+        self.validator = TokenValidator(
+            stores.looking_up,
+            connections.pepper,
+            cache_seconds=settings.token_cache_seconds,
+            timeout=settings.auth_timeout_seconds,
+            feed_is_live=lambda: self._feed.is_live,
+            refused=self.refusals.add,
+        )
+        self.organization_keys = OrganizationKeys(
+            stores.looking_up,
+            connections.master_keys,
+            cache_seconds=settings.token_cache_seconds,
+            timeout=settings.auth_timeout_seconds,
+            feed_is_live=lambda: self._feed.is_live,
+        )
+        self._limit_defaults = LimitDefaults.of(settings.limits)
+        self.limit_book = LimitBook(
+            stores.looking_up, self._limit_defaults, timeout=settings.auth_timeout_seconds
+        )
+        self.limiter = RateLimiter(
+            stores.redis,
+            process_id=f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}",
+            timeout=settings.redis_timeout_seconds,
+            on_fallback=lambda org_id: self._audit.add(
+                AuditEvent(org_id, "system", "limits.fallback", "degraded")
+            ),
+            on_restore=lambda org_id: self._audit.add(
+                AuditEvent(org_id, "system", "limits.restore", "success")
+            ),
+            processes_at_start=settings.workers,
+        )
+        self.access = Access(self.validator, self._limit, self.refusals.add)
+
+    def routers(self, settings: Settings, connections: Connections, stores: Stores) -> Sequence[APIRouter]:
+        administration = Administration.over(
+            stores.looking_up,
+            stores.listener,
+            connections.pepper,
+            connections.master_keys,
+            settings.providers,
+            Quota.of(settings),
+        )
+        return endpoints.routers(
+            administration,
+            self.access,
+            limit_defaults=self._limit_defaults,
+            organization_grace=timedelta(days=settings.organization_grace_days),
+        )
+
+    def start(self, running: AsyncExitStack) -> None:
+        for part in (self._feed, self.limiter):
+            part.start()
+            running.push_async_callback(part.stop)
+        self._audit.start()
+        running.push_async_callback(self._audit.close, within=2.0)
+        running.callback(self.refusals.close)
+
+    def flush(self) -> None:
+        self.refusals.flush()
+        self._instruments.rows_waiting.set("audit", value=len(self._audit))
+
+    def _forget(self, change: Change | None) -> None:
+        for part in (self.validator, self.organization_keys, self.limit_book):
+            part.forget(change)
+
+    async def _limit(self, principal: Principal) -> Mapping[str, str]:
+        under = await self.limit_book.of_request(principal)
+        verdict, _ = await self.limiter.check(principal.org_id, under)
+        if not verdict.admitted:
+            raise verdict.refusal()
+        return verdict.headers()
+
+    def _count_dropped(self, rows: int) -> None:
+        self._instruments.rows_dropped.add("audit", amount=rows)

@@ -1,0 +1,107 @@
+"""The parts of `proxy`."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+import ibex
+from ibex.app.auth import AuthParts
+from ibex.app.shared import Shared
+from ibex.http import Routes
+from ibex.proxy import (
+    Admission,
+    Bounds,
+    Caller,
+    IdempotencyKeys,
+    KeyChoice,
+    ModelList,
+    Pipeline,
+    Recorder,
+    Router,
+    TurnLog,
+    Upstream,
+    build_upstreams,
+    endpoints,
+)
+from ibex.settings import Settings
+from ibex.storage import Stores
+
+_USER_AGENT = f"ibex/{ibex.__version__}"
+
+
+class ProxyParts:
+    """Calls of models: from admission to the provider and back, and the turns that are kept of them."""
+
+    def __init__(self, settings: Settings, stores: Stores, shared: Shared, auth: AuthParts) -> None:
+        self._shared, instruments = shared, shared.instruments
+        self._turns = TurnLog(
+            stores.writing,
+            capacity=settings.turn_buffer,
+            dropped=lambda n: instruments.rows_dropped.add("turn", amount=n),
+        )
+        self._upstreams = build_upstreams(settings.providers, _USER_AGENT)
+        self._router = _router(settings, self._upstreams)
+        self._admission = Admission(
+            auth.validator, auth.limiter, auth.limit_book, instruments, auth.refusals.add
+        )
+        idempotency = IdempotencyKeys(
+            stores.redis,
+            timeout=settings.redis_timeout_seconds,
+            keep=settings.idempotency_hours * 3_600,
+            limit=settings.idempotency_limit_bytes,
+        )
+        self._recorder = Recorder(
+            turns=self._turns,
+            idempotency=idempotency,
+            instruments=instruments,
+            access_log=shared.access_log,
+            tracing=shared.spans,
+        )
+        self._pipeline = Pipeline(
+            admission=self._admission,
+            idempotency=idempotency,
+            router=self._router,
+            keys=KeyChoice(auth.organization_keys),
+            caller=Caller(lambda provider, outcome: instruments.attempts.add(provider, outcome)),
+            recorder=self._recorder,
+            deadlines=shared.deadlines,
+            instruments=instruments,
+            bounds=Bounds(
+                settings.body_limit_bytes, settings.body_timeout_seconds, settings.response_limit_bytes
+            ),
+            client_address=shared.client_address,
+            docs_base_url=settings.url,
+        )
+
+    def routes(self, settings: Settings) -> Routes:
+        return endpoints.routes(
+            self._pipeline,
+            ModelList(self._router, self._upstreams),
+            self._admission,
+            self._recorder,
+            client_address=self._shared.client_address,
+            message_limit=settings.message_limit,
+            docs_base_url=settings.url,
+        )
+
+    def start(self, running: AsyncExitStack) -> None:
+        for upstream in self._upstreams.values():
+            running.push_async_callback(upstream.provider.close)
+        self._turns.start()
+        running.push_async_callback(self._turns.close, within=5.0)
+        running.push_async_callback(self._recorder.close)
+
+    def flush(self) -> None:
+        instruments = self._shared.instruments
+        instruments.rows_waiting.set("turn", value=len(self._turns))
+        for name, upstream in self._upstreams.items():
+            instruments.breaker_open.set(name, value=float(upstream.breaker.is_open))
+
+
+def dead_ends(settings: Settings) -> list[tuple[str, str]]:
+    """Aliases with a model that no provider serves, each with that model."""
+    return _router(settings, build_upstreams(settings.providers, _USER_AGENT)).dead_ends()
+
+
+def _router(settings: Settings, upstreams: Mapping[str, Upstream]) -> Router:
+    models = {name: provider.models for name, provider in settings.providers.items()}
+    return Router(upstreams, models, settings.aliases)

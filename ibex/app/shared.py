@@ -1,0 +1,28 @@
+"""What the parts of every module are given."""
+
+from dataclasses import dataclass, field
+
+from ibex.auth import KeyRing
+from ibex.http import ClientAddress, Deadlines
+from ibex.telemetry import AccessLog, Instruments, Tracing
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Where the data is, and the secrets under which tokens and provider keys are stored."""
+
+    postgres_dsn: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    pepper: bytes = field(repr=False)
+    master_keys: KeyRing
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the modules share: how each is seen from outside, and how it sees who calls."""
+
+    instruments: Instruments
+    access_log: AccessLog
+    spans: Tracing
+    deadlines: Deadlines
+    client_address: ClientAddress
