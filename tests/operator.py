@@ -14,25 +14,36 @@ from ibex.auth import (
     IssuedToken,
     KeyRing,
     Permission,
+    Quota,
     TokenRequest,
     token_id,
 )
+from ibex.settings import Settings
 from ibex.storage import Postgres, connect_single
 
 PEPPER = b"a pepper for tests, thirty-two bytes"
 MASTER_KEY = "5f" * 32
 KEYS = KeyRing.given(MASTER_KEY)
 PROVIDERS = ("openai", "other", "mock")
+QUOTA = Quota.of(Settings())
 
 
 class Operator:
     """An administrator with a pool of their own."""
 
-    def __init__(self, postgres_dsn: str, redis_url: str, keys: KeyRing = KEYS) -> None:
+    def __init__(
+        self,
+        postgres_dsn: str,
+        redis_url: str,
+        keys: KeyRing = KEYS,
+        *,
+        quota: Quota = QUOTA,
+        connections: int = 2,
+    ) -> None:
         self.keys = keys
-        self.postgres = Postgres(postgres_dsn, connections=2)
+        self.postgres = Postgres(postgres_dsn, connections=connections)
         self.redis = connect_single(redis_url, timeout=5.0)
-        self.administration = Administration.over(self.postgres, self.redis, PEPPER, keys, PROVIDERS)
+        self.administration = Administration.over(self.postgres, self.redis, PEPPER, keys, PROVIDERS, quota)
 
     async def __aenter__(self) -> Self:
         await self.postgres.open()

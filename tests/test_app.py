@@ -5,27 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from ibex.app import Connections, _pools, build
+from ibex.app import Connections, build
 from ibex.auth import RateLimiter
 from ibex.proxy import TurnLog
 from ibex.settings import load
 from ibex.telemetry import Instruments
 from tests.fixtures import Database
 from tests.operator import KEYS, PEPPER
-
-
-@pytest.mark.parametrize(("connections", "shares"), [(2, (1, 1)), (3, (1, 2)), (4, (2, 2)), (10, (3, 7))])
-def test_the_connections_are_shared_out_between_writing_and_looking_up(
-    connections: int, shares: tuple[int, int]
-) -> None:
-    writing, looking_up = _pools("", connections)
-    assert (writing._pool.max_size, looking_up._pool.max_size) == shares
-
-
-def test_one_connection_serves_both() -> None:
-    writing, looking_up = _pools("", 1)
-    assert writing is looking_up
-    assert writing._pool.max_size == 1
 
 
 @pytest.mark.parametrize("connections", [1, 10])

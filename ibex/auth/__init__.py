@@ -28,6 +28,7 @@ from ibex.auth.limits import (
 )
 from ibex.auth.organizations.erasure import OrganizationErasure
 from ibex.auth.organizations.founding import Founded
+from ibex.auth.organizations.quota import Quota
 from ibex.auth.organizations.repository import Organization
 from ibex.auth.pepper import PepperError, load_pepper, verify_pepper
 from ibex.auth.permissions import (
@@ -96,6 +97,7 @@ __all__ = [
     "PlatformRight",
     "Principal",
     "ProviderKey",
+    "Quota",
     "RateLimiter",
     "RefusalAudit",
     "Refused",

@@ -14,6 +14,7 @@ from ibex.auth.credentials.key_ring import KeyRing
 from ibex.auth.credentials.service import CredentialService
 from ibex.auth.limits.service import LimitService
 from ibex.auth.organizations.founding import Founding
+from ibex.auth.organizations.quota import Quota
 from ibex.auth.organizations.service import OrganizationService
 from ibex.auth.tokens.service import TokenService
 from ibex.auth.users.service import UserService
@@ -40,20 +41,26 @@ class Administration:
 
     @classmethod
     def over(
-        cls, postgres: Postgres, redis: Redis, pepper: bytes, keys: KeyRing, providers: Collection[str]
+        cls,
+        postgres: Postgres,
+        redis: Redis,
+        pepper: bytes,
+        keys: KeyRing,
+        providers: Collection[str],
+        quota: Quota,
     ) -> Self:
-        """`keys` seal what organizations store for `providers`, which are named."""
+        """`keys` seal what organizations store for `providers`, which are named; `quota` is that of each."""
         changes = ChangeLog(redis)
         organizations = OrganizationService(postgres, changes)
-        users = UserService(postgres, changes)
-        tokens = TokenService(postgres, changes, pepper)
+        users = UserService(postgres, changes, quota)
+        tokens = TokenService(postgres, changes, pepper, quota)
         return cls(
             postgres=postgres,
             changes=changes,
             organizations=organizations,
             founding=Founding(organizations, users, tokens),
             users=users,
-            agents=AgentService(postgres, changes),
+            agents=AgentService(postgres, changes, quota),
             tokens=tokens,
             credentials=CredentialService(postgres, changes, keys, providers),
             limits=LimitService(postgres, changes),

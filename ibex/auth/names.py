@@ -29,6 +29,11 @@ def conflict(message: str) -> IbexError:
     return IbexError(ErrorCode.CONFLICT, message)
 
 
+def taken(field: str, message: str) -> IbexError:
+    """The error for a field whose value something else has already."""
+    return IbexError(ErrorCode.CONFLICT, message, param=field, field_errors=[FieldError(field, message)])
+
+
 def beyond(message: str, detail: str) -> IbexError:
     """The error for what goes beyond the rights of whoever asks."""
     return IbexError(ErrorCode.INSUFFICIENT_PERMISSIONS, message, detail=detail)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from ibex.auth import Actor, Administration, verify_pepper
+from ibex.auth import Actor, Administration, Quota, verify_pepper
 from ibex.cli.errors import explained
 from ibex.cli.options import settings_from
 from ibex.cli.progress import say
@@ -110,7 +110,7 @@ async def _on_database(
     try:
         await verify_pepper(postgres, pepper)
         administration = Administration.over(
-            postgres, changes, pepper, existing_keys(settings), settings.providers
+            postgres, changes, pepper, existing_keys(settings), settings.providers, Quota.of(settings)
         )
         return await work(administration, settings)
     finally:

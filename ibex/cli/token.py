@@ -18,6 +18,7 @@ from ibex.auth import (
     TokenRecord,
     TokenRequest,
     parse_grant,
+    token_id,
 )
 from ibex.cli.administer import administer, every, organization, time_text
 from ibex.cli.options import as_json, data_dir
@@ -25,6 +26,19 @@ from ibex.cli.table import table
 from ibex.http import parse_networks
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def token_reference(text: str) -> UUID:
+    """A token by its id, or by itself: the id is in its text. What is neither may be a secret, so it is not
+    repeated."""
+    text = text.strip()
+    try:
+        return UUID(text)
+    except ValueError:
+        found = token_id(text)
+    if found is None:
+        raise click.BadParameter("Give the token's id, as `ibex token list` shows it, or the whole token.")
+    return found
 
 
 @click.group()
@@ -123,7 +137,7 @@ def list_tokens(context: click.Context, /, org: str, as_json: bool, **options: o
 
 
 @token.command("rotate")
-@click.argument("token_id", type=click.UUID)
+@click.argument("token_id", type=token_reference)
 @click.option("--overlap", default="0m", show_default=True, help="For how long the old one goes on.")
 @click.option("--expires-in", help="Such as 12h, 30d or 8w; when the old one does by default.")
 @organization
@@ -138,7 +152,10 @@ def rotate_token(
     org: str,
     **options: object,
 ) -> None:
-    """Create a token that can do the same as another, which ends. It is shown once."""
+    """Create a token that can do the same as another, which ends. It is shown once.
+
+    The other one is named by its id, or by itself.
+    """
     goes_on = _span(overlap)
     expires_at = datetime.now(UTC) + _span(expires_in) if expires_in is not None else None
 
@@ -149,12 +166,12 @@ def rotate_token(
 
 
 @token.command("revoke")
-@click.argument("token_id", type=click.UUID)
+@click.argument("token_id", type=token_reference)
 @organization
 @data_dir
 @click.pass_context
 def revoke_token(context: click.Context, /, token_id: UUID, org: str, **options: object) -> None:
-    """Revoke a token, by its id. Every process refuses it within a second."""
+    """Revoke a token, named by its id or by itself. Every process refuses it within a second."""
     administer(context, org, lambda a, actor: a.tokens.revoke(actor, token_id), **options)
     click.echo(f"Revoked {token_id}.")
 

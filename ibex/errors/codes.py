@@ -127,7 +127,7 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
     ErrorCode.AGENT_SUSPENDED: Explanation(
         403,
         "permission_error",
-        "The agent is paused.",
+        "The agent that the call is made for, or that the token is bound to, is paused.",
         "An administrator resumes it with `ibex agent resume`.",
     ),
     ErrorCode.USER_SUSPENDED: Explanation(
@@ -172,8 +172,9 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
     ErrorCode.CONFLICT: Explanation(
         409,
         _INVALID,
-        "What is asked does not go with how things are: an organization keeps an owner, for one.",
-        "The message says what stands in the way; change that first.",
+        "What is asked does not go with how things are: a name is taken, there are too many, an organization "
+        "keeps an owner.",
+        "The message says what stands in the way; change that first. `param` names a field that is taken.",
     ),
     ErrorCode.REQUEST_TIMEOUT: Explanation(
         408,
@@ -202,7 +203,8 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
     ErrorCode.RATE_LIMITED: Explanation(
         429,
         "rate_limit_error",
-        "A limit was reached: of requests or tokens per minute, or of requests at a time.",
+        "A limit was reached: of requests or tokens per minute, of requests at a time, or of named agents "
+        "that are not there.",
         "Wait for `Retry-After` seconds; `detail` names the limit. An administrator may raise it.",
     ),
     ErrorCode.IDEMPOTENCY_KEY_REUSE: Explanation(

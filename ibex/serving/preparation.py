@@ -12,6 +12,7 @@ from ibex.auth import (
     Credentials,
     MasterKeyError,
     PepperError,
+    Quota,
     bootstrap,
     installation_keys,
     verify_pepper,
@@ -66,7 +67,9 @@ async def _bootstrap(
         pepper = await installation_pepper(postgres, settings.data_dir, configured)
         await verify_pepper(postgres, pepper)
         keys = await installation_keys(postgres, settings.data_dir, *key_settings(settings))
-        administration = Administration.over(postgres, changes, pepper, keys, settings.providers)
+        administration = Administration.over(
+            postgres, changes, pepper, keys, settings.providers, Quota.of(settings)
+        )
         credentials = await bootstrap(administration, settings.data_dir, f"{settings.url}/v1")
         try:
             await changes.ping()

@@ -26,6 +26,7 @@ PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 PerMinuteOrNone = Annotated[int | None, Field(ge=1, le=1_000_000_000)]
 TokensOrNone = Annotated[int | None, Field(ge=1, le=1_000_000_000_000)]
 ConcurrentOrNone = Annotated[int | None, Field(ge=1, le=1_000_000)]
+PerOrganization = Annotated[int, Field(ge=1, le=10_000_000)]
 CidrNetwork = Annotated[str, AfterValidator(network)]
 IpAddress = Annotated[str, AfterValidator(ip)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
@@ -131,6 +132,9 @@ class Settings(Section):
     master_key_file: Path | None = None
     token_cache_seconds: Annotated[float, Field(ge=0, le=30)] = 30.0
     auth_timeout_seconds: Seconds = 0.05
+    agents_per_organization: PerOrganization = 10_000
+    users_per_organization: PerOrganization = 10_000
+    tokens_per_organization: PerOrganization = 100_000
     body_limit_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 1 << 20
     body_timeout_seconds: Seconds = 30.0
     header_limit_bytes: Annotated[int, Field(ge=4_096, le=1 << 20)] = 32 << 10
@@ -138,7 +142,7 @@ class Settings(Section):
     response_limit_bytes: Annotated[int, Field(ge=1_024, le=1 << 32)] = 64 << 20
     session_idle_minutes: Annotated[int, Field(ge=1, le=525_600)] = 60
     turn_buffer: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
-    organization_grace_days: Annotated[int, Field(ge=0, le=3_650)] = 30
+    organization_grace_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     idempotency_hours: Annotated[int, Field(ge=1, le=720)] = 24
     idempotency_limit_bytes: Annotated[int, Field(ge=1_024, le=4 << 20)] = 1 << 20
     shutdown_seconds: Seconds = 30.0

@@ -76,6 +76,32 @@ def test_a_revoked_token_is_refused_at_once_by_every_process(running: Instance) 
     assert token.rpartition("_")[2] not in json.dumps(listed)
 
 
+def test_a_token_is_named_by_itself_as_well_as_by_its_id(running: Instance) -> None:
+    old = running.ibex("token", "create", "pasted", "--default-agent", "default").stdout.strip()
+    rotated = running.ibex("token", "rotate", f" {old}\n", "--overlap", "1h")
+    new = rotated.stdout.strip()
+    assert TOKEN.fullmatch(rotated.stdout)
+    assert say(running, new)
+    revoked = running.ibex("token", "revoke", new)
+    assert (revoked.returncode, revoked.stdout) == (0, f"Revoked {new.split('_')[2]}.\n")
+    with pytest.raises(openai.AuthenticationError):
+        say(running, new)
+    assert say(running, old)
+    for done in (rotated, revoked):
+        assert old.rpartition("_")[2] not in done.stdout + done.stderr
+    assert new.rpartition("_")[2] not in revoked.stdout + revoked.stderr
+
+
+@pytest.mark.parametrize("command", ["revoke", "rotate"])
+def test_what_is_no_token_is_not_repeated(running: Instance, command: str) -> None:
+    token = running.token
+    for pasted in (token[:-1], token.removeprefix("ibex_pat_"), token.rpartition("_")[2], f"Bearer {token}"):
+        done = running.ibex("token", command, pasted)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Give the token's id, as `ibex token list` shows it, or the whole token." in done.stderr
+        assert pasted[-20:] not in done.stderr
+
+
 def test_a_paused_agent_is_refused_at_once_until_it_is_resumed(running: Instance) -> None:
     created = running.ibex("agent", "create", "Night shift", "--description", "Works at night.")
     assert created.stdout.split()[1] == "night-shift"
@@ -106,7 +132,7 @@ def test_the_life_of_a_token(running: Instance) -> None:
     ("arguments", "sentence"),
     [
         (("token", "revoke", "01900000-0000-7000-8000-000000000000"), "There is no such token"),
-        (("token", "revoke", "mine"), "'mine' is not a valid UUID"),
+        (("token", "revoke", "mine"), "Give the token's id"),
         (("token", "create", "x", "--permission", "everything"), "There is no permission `everything`"),
         (("token", "create", "x", "--expires-in", "soon"), "`soon` is not a time span"),
         (("token", "create", "x", "--agent", "nobody"), "There is no agent `nobody`"),
@@ -134,6 +160,18 @@ def test_while_nothing_runs_the_servers_are_started_for_the_command(resting: Ibe
     listed = json.loads(resting("token", "list", "--json").stdout)
     assert [record["agent"] for record in listed if record["name"] == "for it"] == ["resting"]
     assert not (data_dir / "runtime.json").exists()
+
+
+def test_a_command_keeps_to_the_settings_as_the_service_does(running: Instance) -> None:
+    most = {f"IBEX_{kind}_PER_ORGANIZATION": "1" for kind in ("AGENTS", "TOKENS")}
+    running.ibex("token", "create", "one more than the first")
+    for arguments, sentence in (
+        (("agent", "create", "x"), "`agents_per_organization` allows 1, and"),
+        (("token", "create", "x"), "`tokens_per_organization` allows 1, and"),
+    ):
+        done = run_ibex("--data-dir", str(running.data_dir), *arguments, folder=running.folder, extra=most)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert sentence in done.stderr
 
 
 def test_a_data_directory_that_is_none_is_left_alone(tmp_path: Path) -> None:

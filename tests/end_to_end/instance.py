@@ -16,7 +16,8 @@ from uuid import UUID
 
 from openai import AsyncOpenAI, OpenAI
 
-from ibex.auth import Administration, key_ring, load_pepper
+from ibex.auth import Administration, Quota, key_ring, load_pepper
+from ibex.settings import Settings
 from ibex.storage import Postgres, connect_single
 from tests.embedded.running import wait_for
 from tests.end_to_end.processes import children, descendants, program
@@ -158,6 +159,7 @@ class Instance:
                     load_pepper(self.data_dir, None),
                     key_ring(self.data_dir, None, None),
                     ("mock",),
+                    Quota.of(Settings()),
                 )
                 return await work(administration, UUID(self.credentials["org_id"]))
             finally:

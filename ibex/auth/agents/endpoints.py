@@ -16,30 +16,30 @@ Reference = Annotated[str, Path(description="The agent's id or slug.")]
 
 def router(agents: AgentService, access: Access) -> APIRouter:
     router = APIRouter(prefix="/v1/agents", tags=["agents"])
-    Reader = Annotated[Actor, Depends(access.requires())]  # noqa: N806
-    Manager = Annotated[  # noqa: N806
-        Actor, Depends(access.requires(Permission.ORGANIZATION_SETTINGS))
-    ]
+    reader = Depends(access.requires())
+    manager = Depends(access.requires(Permission.ORGANIZATION_SETTINGS))
 
     @router.post("", status_code=201)
-    async def create_agent(body: NewAgent, actor: Manager) -> Single[AgentView]:
+    async def create_agent(body: NewAgent, actor: Actor = manager) -> Single[AgentView]:
         """Create an agent."""
         agent = await agents.create(actor, body.name, body.slug, body.description, body.config)
         return Single(data=AgentView.of(agent))
 
     @router.get("")
-    async def list_agents(actor: Reader, page: PageQuery) -> Page[AgentView]:
+    async def list_agents(page: PageQuery, actor: Actor = reader) -> Page[AgentView]:
         """List agents, in the order of their creation."""
         found = await agents.page(actor.org_id, page.cursor, page.limit + 1)
         return paginated(found, page.limit, AgentView.of, key=lambda agent: agent.id)
 
     @router.get("/{agent_id}")
-    async def get_agent(agent_id: Reference, actor: Reader) -> Single[AgentView]:
+    async def get_agent(agent_id: Reference, actor: Actor = reader) -> Single[AgentView]:
         """Get an agent."""
         return Single(data=AgentView.of(await agents.resolve(actor.org_id, agent_id)))
 
     @router.patch("/{agent_id}")
-    async def change_agent(agent_id: Reference, body: AgentChange, actor: Manager) -> Single[AgentView]:
+    async def change_agent(
+        agent_id: Reference, body: AgentChange, actor: Actor = manager
+    ) -> Single[AgentView]:
         """Change an agent's name, description or configuration."""
         found = await agents.resolve(actor.org_id, agent_id)
         changed = await agents.update(
@@ -48,7 +48,7 @@ def router(agents: AgentService, access: Access) -> APIRouter:
         return Single(data=AgentView.of(changed))
 
     @router.post("/{agent_id}/pause")
-    async def pause_agent(agent_id: Reference, actor: Manager) -> Single[AgentView]:
+    async def pause_agent(agent_id: Reference, actor: Actor = manager) -> Single[AgentView]:
         """Refuse an agent's calls until it is resumed.
 
         Every process does so within a second.
@@ -57,7 +57,7 @@ def router(agents: AgentService, access: Access) -> APIRouter:
         return Single(data=AgentView.of(await agents.pause(actor, found.id)))
 
     @router.post("/{agent_id}/resume")
-    async def resume_agent(agent_id: Reference, actor: Manager) -> Single[AgentView]:
+    async def resume_agent(agent_id: Reference, actor: Actor = manager) -> Single[AgentView]:
         """Let a paused agent call again."""
         found = await agents.resolve(actor.org_id, agent_id)
         return Single(data=AgentView.of(await agents.resume(actor, found.id)))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from ibex.storage import Connection, Postgres
@@ -46,6 +46,12 @@ async def insert(
         """,
         (org_id, agent_id, slug, name, description, Jsonb(dict(config))),
     )
+
+
+async def count(connection: Connection) -> int:
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute("SELECT count(*) FROM ibex.agents")
+        return int(await cursor.fetchone() or 0)
 
 
 async def page(postgres: Postgres, org_id: UUID, after: UUID | None, limit: int) -> list[Agent]:

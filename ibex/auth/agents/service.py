@@ -22,7 +22,9 @@ from ibex.auth.names import (
     is_slug,
     no_access,
     slug_of,
+    taken,
 )
+from ibex.auth.organizations.quota import Quota
 from ibex.ids import uuid7
 from ibex.storage import Postgres
 
@@ -32,9 +34,10 @@ _CONFIG_BYTES = 16 << 10
 class AgentService:
     """Agents of one organization; each change is one transaction, audited and told to every process."""
 
-    def __init__(self, postgres: Postgres, changes: ChangeLog) -> None:
+    def __init__(self, postgres: Postgres, changes: ChangeLog, quota: Quota) -> None:
         self._postgres = postgres
         self._changes = changes
+        self._quota = quota
 
     async def create(
         self,
@@ -44,7 +47,8 @@ class AgentService:
         description: str = "",
         config: Mapping[str, Any] | None = None,
     ) -> Agent:
-        """Raises VALIDATION_ERROR when a field is malformed or the slug is taken."""
+        """Raises VALIDATION_ERROR when a field is malformed, CONFLICT when the slug is taken or there are
+        too many agents."""
         name, description, config = checked_name(name), checked_description(description), config or {}
         _check_config(config)
         slug = checked_slug(slug if slug is not None else slug_of(name))
@@ -53,8 +57,9 @@ class AgentService:
             async with self._postgres.transaction(actor.org_id) as connection:
                 await repository.insert(connection, actor.org_id, agent_id, slug, name, description, config)
                 await audit.record(connection, AuditEvent.of(actor, "agent.create", agent_id, slug=slug))
+                self._quota.check_agents(await repository.count(connection))
         except errors.UniqueViolation:
-            raise invalid("slug", f"There is an agent `{slug}` already; choose another slug.") from None
+            raise taken("slug", f"There is an agent `{slug}` already; choose another slug.") from None
         return await self.get(actor.org_id, agent_id)
 
     async def page(self, org_id: UUID, after: UUID | None, limit: int) -> list[Agent]:
@@ -95,7 +100,7 @@ class AgentService:
         description: str | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> Agent:
-        """Change what is given; a configuration is replaced as a whole. Raises as `create`."""
+        """Change what is given; a configuration is replaced as a whole. Raises VALIDATION_ERROR."""
         name = None if name is None else checked_name(name)
         description = None if description is None else checked_description(description)
         if config is not None:

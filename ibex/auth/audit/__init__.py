@@ -1,7 +1,7 @@
 """The record of changes and of refusals that matter. It holds who, what and when; never a secret."""
 
 from ibex.auth.audit.chain import Head, MalformedHeadError, StoredEvent, Verdict
-from ibex.auth.audit.event import AuditEvent, record, tell_home
+from ibex.auth.audit.event import AuditEvent, record, record_across
 from ibex.auth.audit.lines import MalformedLineError, verify_lines
 from ibex.auth.audit.refusals import RefusalAudit
 from ibex.auth.audit.repository import Selection
@@ -20,6 +20,6 @@ __all__ = [
     "StoredEvent",
     "Verdict",
     "record",
-    "tell_home",
+    "record_across",
     "verify_lines",
 ]

@@ -1,7 +1,5 @@
 """`/v1/audit`."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends
 from starlette.responses import StreamingResponse
 
@@ -23,21 +21,17 @@ class JsonLines(StreamingResponse):
 
 def router(audit: AuditService, access: Access) -> APIRouter:
     router = APIRouter(prefix="/v1/audit", tags=["audit"])
-    Reader = Annotated[  # noqa: N806
-        Actor, Depends(access.requires(Permission.ORGANIZATION_SETTINGS))
-    ]
-    Exporter = Annotated[  # noqa: N806
-        Actor, Depends(access.requires(Permission.ORGANIZATION_SETTINGS | Permission.TRACE_EXPORT))
-    ]
+    reader = Depends(access.requires(Permission.ORGANIZATION_SETTINGS))
+    exporter = Depends(access.requires(Permission.ORGANIZATION_SETTINGS | Permission.TRACE_EXPORT))
 
     @router.get("")
-    async def list_audit_events(actor: Reader, wanted: PageOfAudit) -> Page[EventView]:
+    async def list_audit_events(wanted: PageOfAudit, actor: Actor = reader) -> Page[EventView]:
         """List events, the newest first."""
         found = await audit.page(actor.org_id, wanted.cursor, wanted.limit + 1, wanted.selection)
         return paginated(found, wanted.limit, EventView.of, key=lambda event: event.number)
 
     @router.get("/head")
-    async def get_audit_head(actor: Reader) -> Single[HeadView]:
+    async def get_audit_head(actor: Actor = reader) -> Single[HeadView]:
         """Get where the chain ends. Once it is noted, nothing before it can change unnoticed."""
         return Single(data=HeadView.of(await audit.head(actor.org_id)))
 
@@ -46,7 +40,7 @@ def router(audit: AuditService, access: Access) -> APIRouter:
         response_class=JsonLines,
         responses={200: {"content": {_JSON_LINES: {"example": EXAMPLE_LINE}}}},
     )
-    async def export_audit_events(actor: Exporter, wanted: ExportOfAudit) -> JsonLines:
+    async def export_audit_events(wanted: ExportOfAudit, actor: Actor = exporter) -> JsonLines:
         """Export events as lines of JSON, the oldest first, for `ibex audit verify --file`.
 
         That they were exported is an event of its own, the last of them.

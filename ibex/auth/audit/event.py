@@ -51,17 +51,6 @@ class AuditEvent:
         )
 
 
-async def tell_home(connection: Connection, actor: Actor, action: str) -> None:
-    """Record what somebody does to another organization in their own one as well.
-
-    To come after every statement about the other one: the transaction goes on in their own.
-    """
-    if actor.home is not None:
-        event = AuditEvent.of(actor.within(actor.home), action, actor.org_id)
-        await repository.enter(connection, actor.home)
-        await record(connection, event)
-
-
 async def record(connection: Connection, *events: AuditEvent) -> None:
     """Write events in the transaction of their cause, so that neither exists without the other.
 
@@ -69,6 +58,21 @@ async def record(connection: Connection, *events: AuditEvent) -> None:
     Whatever a text holds, it can be stored: an event never makes its cause fail.
     """
     await repository.insert(connection, [_storable(event) for event in events])
+
+
+async def record_across(connection: Connection, actor: Actor, event: AuditEvent) -> None:
+    """As `record`; what somebody does to another organization is told in their own one as well.
+
+    Of two who change each other's organization at once, one waits: both begin with the same chain.
+    """
+    if actor.home is None:
+        await record(connection, event)
+        return
+    at_home = AuditEvent.of(actor.within(actor.home), event.action, event.org_id)
+    for told in sorted((event, at_home), key=lambda each: each.org_id):
+        await repository.enter(connection, told.org_id)
+        await record(connection, told)
+    await repository.enter(connection, event.org_id)
 
 
 def _storable(event: AuditEvent) -> NewEvent:

@@ -46,7 +46,7 @@ class Founding:
     async def found(
         self, actor: Actor, name: str, slug: str | None = None, owner_email: str | None = None
     ) -> Founded:
-        """Raises VALIDATION_ERROR when a field is malformed or the slug taken."""
+        """Raises VALIDATION_ERROR when a field is malformed, CONFLICT when the slug is taken."""
         org_id, agent_id, token = uuid7(), uuid7(), secret.generate(uuid7())
         owner_email = None if owner_email is None else checked_email(owner_email, "owner_email")
         owner_id = uuid7() if owner_email is not None else None
@@ -58,7 +58,6 @@ class Founding:
                 await self._users.add(connection, there, owner_id, owner_email, "", "owner")
             request = TokenRequest(_TOKEN_NAME, Grant(ALL), default_agent_id=agent_id, user_id=owner_id)
             await self._tokens.add(connection, there, request, token)
-            await audit.tell_home(connection, there, "organization.create")
         return Founded(
             organization=await self._organizations.get(org_id),
             agent_id=agent_id,

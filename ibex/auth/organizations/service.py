@@ -11,7 +11,7 @@ from ibex.auth import audit
 from ibex.auth.actor import Actor
 from ibex.auth.audit import AuditEvent
 from ibex.auth.changes import Change, ChangeLog
-from ibex.auth.names import checked_name, checked_slug, conflict, invalid, no_access, slug_of
+from ibex.auth.names import checked_name, checked_slug, conflict, no_access, slug_of, taken
 from ibex.auth.organizations import repository
 from ibex.auth.organizations.repository import Organization
 from ibex.ids import uuid7
@@ -54,7 +54,7 @@ class OrganizationService:
         return [organization for organization in found if organization is not None]
 
     async def create(self, actor_name: str, name: str, slug: str | None = None) -> Organization:
-        """Raises VALIDATION_ERROR when the name or slug is malformed or the slug taken."""
+        """Raises VALIDATION_ERROR when the name or slug is malformed, CONFLICT when the slug is taken."""
         org_id = uuid7()
         async with self.adding(Actor.local(org_id, actor_name), name, slug):
             pass
@@ -69,9 +69,11 @@ class OrganizationService:
             try:
                 await repository.insert(connection, actor.org_id, slug, name)
             except errors.UniqueViolation:
-                raise invalid("slug", f"There is an organization `{slug}` already.") from None
+                raise taken(
+                    "slug", f"There is an organization `{slug}` already; choose another slug."
+                ) from None
             event = AuditEvent.of(actor, "organization.create", actor.org_id, slug=slug)
-            await audit.record(connection, event)
+            await audit.record_across(connection, actor, event)
             yield connection
 
     async def update(
@@ -127,8 +129,7 @@ class OrganizationService:
             if await repository.status_to_change(connection, org_id) is None:
                 raise no_access("organization")
             yield connection
-            await audit.record(connection, AuditEvent.of(there, action, org_id, **detail))
-            await audit.tell_home(connection, there, action)
+            await audit.record_across(connection, there, AuditEvent.of(there, action, org_id, **detail))
             await self._changes.note(connection, change)
         await self._changes.announce(change)
 

@@ -15,9 +15,14 @@ _BY_HTTP_STATUS = {
     401: StatusCode.UNAUTHENTICATED,
     403: StatusCode.PERMISSION_DENIED,
     404: StatusCode.UNIMPLEMENTED,
+    429: StatusCode.RESOURCE_EXHAUSTED,
     503: StatusCode.UNAVAILABLE,
 }
-_ABOUT_A_TOKEN = (StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED)
+_ABOUT_A_TOKEN = (
+    StatusCode.UNAUTHENTICATED,
+    StatusCode.PERMISSION_DENIED,
+    StatusCode.RESOURCE_EXHAUSTED,
+)
 
 _MESSAGES = {
     ErrorCode.MISSING_AGENT_ID: "The token is not bound to an agent: name one in `agent`.",

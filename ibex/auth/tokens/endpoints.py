@@ -20,14 +20,12 @@ _MANAGING = (Permission.TOKEN_CREATE, Permission.TOKEN_REVOKE, Permission.ADMIN_
 
 def router(tokens: TokenService, access: Access) -> APIRouter:
     router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
-    Reader = Annotated[Actor, Depends(access.requires())]  # noqa: N806
-    Creator = Annotated[Actor, Depends(access.requires(Permission.TOKEN_CREATE))]  # noqa: N806
-    Revoker = Annotated[  # noqa: N806
-        Actor, Depends(access.requires(Permission.TOKEN_REVOKE, own="token_id"))
-    ]
+    reader = Depends(access.requires())
+    creator = Depends(access.requires(Permission.TOKEN_CREATE))
+    revoker = Depends(access.requires(Permission.TOKEN_REVOKE, own="token_id"))
 
     @router.post("", status_code=201)
-    async def create_token(body: NewToken, actor: Creator) -> Single[IssuedTokenView]:
+    async def create_token(body: NewToken, actor: Actor = creator) -> Single[IssuedTokenView]:
         """Create a token.
 
         Its text is in this answer and nowhere else. It can do no more than the token that creates it: no
@@ -37,7 +35,7 @@ def router(tokens: TokenService, access: Access) -> APIRouter:
         return Single(data=IssuedTokenView.issued(issued))
 
     @router.get("")
-    async def list_tokens(actor: Reader, query: Annotated[TokenQuery, Query()]) -> Page[TokenView]:
+    async def list_tokens(query: Annotated[TokenQuery, Query()], actor: Actor = reader) -> Page[TokenView]:
         """List tokens, in the order of their creation.
 
         A token with `token:create`, `token:revoke` or `admin:users` sees all of its organization; any other
@@ -48,14 +46,14 @@ def router(tokens: TokenService, access: Access) -> APIRouter:
         return paginated(found, query.limit, TokenView.of, key=lambda token: token.id)
 
     @router.get("/{token_id}")
-    async def get_token(token_id: UUID, actor: Reader) -> Single[TokenView]:
+    async def get_token(token_id: UUID, actor: Actor = reader) -> Single[TokenView]:
         """Get a token, under the same conditions as the list."""
         if token_id != actor.token_id and not _sees_all(actor):
             raise no_access("token")
         return Single(data=TokenView.of(await tokens.get(actor.org_id, token_id)))
 
     @router.post("/{token_id}/rotate", status_code=201)
-    async def rotate_token(token_id: UUID, body: Rotation, actor: Creator) -> Single[IssuedTokenView]:
+    async def rotate_token(token_id: UUID, body: Rotation, actor: Actor = creator) -> Single[IssuedTokenView]:
         """Replace a token by a new one that can do the same.
 
         The old one goes on for the overlap. A token is rotated once, and by one that could have created it.
@@ -65,7 +63,7 @@ def router(tokens: TokenService, access: Access) -> APIRouter:
         return Single(data=IssuedTokenView.issued(issued))
 
     @router.delete("/{token_id}", status_code=204)
-    async def revoke_token(token_id: UUID, actor: Revoker) -> None:
+    async def revoke_token(token_id: UUID, actor: Actor = revoker) -> None:
         """Revoke a token.
 
         Every process refuses it within a second. Any token may revoke itself.

@@ -53,6 +53,14 @@ EVERY_TOKEN = Selection()
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How many tokens are valid; `overlapping` are those that were rotated and go on for an overlap."""
+
+    lasting: int
+    overlapping: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewToken:
     """The row of a token that is being created."""
 
@@ -116,6 +124,20 @@ async def insert(connection: Connection, org_id: UUID, token: NewToken) -> None:
             token.expires_at,
         ),
     )
+
+
+async def count(connection: Connection) -> Count:
+    async with connection.cursor(row_factory=class_row(Count)) as cursor:
+        await cursor.execute(
+            """
+            SELECT
+                count(*) FILTER (WHERE replaced_by IS NULL) AS lasting,
+                count(*) FILTER (WHERE replaced_by IS NOT NULL) AS overlapping
+            FROM ibex.tokens
+            WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+            """
+        )
+        return await cursor.fetchone() or Count(0, 0)
 
 
 async def page(

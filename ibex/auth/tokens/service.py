@@ -11,6 +11,7 @@ from ibex.auth.actor import Actor
 from ibex.auth.audit import AuditEvent
 from ibex.auth.changes import Change, ChangeLog
 from ibex.auth.names import conflict, invalid, no_access
+from ibex.auth.organizations.quota import Quota
 from ibex.auth.permissions import Grant, Permission, PlatformRight
 from ibex.auth.tokens import repository, secret
 from ibex.auth.tokens.repository import EVERY_TOKEN, NewToken, Selection, TokenRecord
@@ -35,16 +36,17 @@ class IssuedToken:
 class TokenService:
     """Tokens of one organization; each change is one transaction, audited and told to every process."""
 
-    def __init__(self, postgres: Postgres, changes: ChangeLog, pepper: bytes) -> None:
+    def __init__(self, postgres: Postgres, changes: ChangeLog, pepper: bytes, quota: Quota) -> None:
         self._postgres = postgres
         self._changes = changes
         self._pepper = pepper
+        self._quota = quota
 
     async def create(self, actor: Actor, request: TokenRequest, token: Token | None = None) -> IssuedToken:
         """Store a new token that can do no more than its creator.
 
         Raises VALIDATION_ERROR, and INSUFFICIENT_PERMISSIONS for what the creator lacks, ACCESS_DENIED for an
-        agent or user that is not the organization's.
+        agent or user that is not the organization's, CONFLICT when there are too many tokens.
         """
         request = limited(actor, request)
         token = token or secret.generate(uuid7())
@@ -59,6 +61,7 @@ class TokenService:
             connection,
             AuditEvent.of(actor, "token.create", token.id, permissions=" ".join(request.grant.labels())),
         )
+        self._quota.check_tokens((await repository.count(connection)).lasting)
 
     async def issued(self, org_id: UUID, token: Token) -> IssuedToken:
         """A token that has just been added, with its text."""
@@ -73,10 +76,12 @@ class TokenService:
     ) -> IssuedToken:
         """Another token that can do the same; the old one goes on for `overlap`.
 
-        The new one expires when the old one did, unless another time is given.
+        The new one expires when the old one did, unless another time is given. It takes the place of the old
+        one, so an organization with all the tokens that it may have rotates them as any other does.
 
-        Raises CONFLICT when the token is no longer valid or was rotated before, ACCESS_DENIED when there
-        is none, INSUFFICIENT_PERMISSIONS when it can do more than the actor.
+        Raises CONFLICT when the token is no longer valid or was rotated before, or too many go on for an
+        overlap, ACCESS_DENIED when there is none, INSUFFICIENT_PERMISSIONS when it can do more than the
+        actor.
         """
         if not timedelta() <= overlap <= LONGEST_OVERLAP:
             raise invalid("overlap_seconds", f"An overlap has 0 to {LONGEST_OVERLAP.days} days.")
@@ -102,6 +107,8 @@ class TokenService:
             await audit.record(
                 connection, AuditEvent.of(actor, "token.rotate", token_id, replaced_by=str(token.id))
             )
+            if overlap:
+                self._quota.check_overlaps((await repository.count(connection)).overlapping)
             await self._changes.note(connection, change)
         await self._changes.announce(change)
         return await self.issued(actor.org_id, token)

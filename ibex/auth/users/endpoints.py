@@ -15,10 +15,10 @@ from ibex.rest import Page, Single, paginated
 
 def router(users: UserService, access: Access) -> APIRouter:
     router = APIRouter(prefix="/v1/users", tags=["users"])
-    Manager = Annotated[Actor, Depends(access.requires(Permission.ADMIN_USERS))]  # noqa: N806
+    manager = Depends(access.requires(Permission.ADMIN_USERS))
 
     @router.post("", status_code=201)
-    async def create_user(body: NewUser, actor: Manager) -> Single[UserView]:
+    async def create_user(body: NewUser, actor: Actor = manager) -> Single[UserView]:
         """Create a user.
 
         Nobody can give a role with permissions that they lack. No mail is sent.
@@ -26,18 +26,18 @@ def router(users: UserService, access: Access) -> APIRouter:
         return Single(data=UserView.of(await users.create(actor, body.email, body.name, body.role)))
 
     @router.get("")
-    async def list_users(actor: Manager, query: Annotated[UserQuery, Query()]) -> Page[UserView]:
+    async def list_users(query: Annotated[UserQuery, Query()], actor: Actor = manager) -> Page[UserView]:
         """List users, in the order of their creation."""
         found = await users.page(actor.org_id, query.cursor, query.limit + 1, query.status)
         return paginated(found, query.limit, UserView.of, key=lambda user: user.id)
 
     @router.get("/{user_id}")
-    async def get_user(user_id: UUID, actor: Manager) -> Single[UserView]:
+    async def get_user(user_id: UUID, actor: Actor = manager) -> Single[UserView]:
         """Get a user."""
         return Single(data=UserView.of(await users.get(actor.org_id, user_id)))
 
     @router.patch("/{user_id}")
-    async def change_user(user_id: UUID, body: UserChange, actor: Manager) -> Single[UserView]:
+    async def change_user(user_id: UUID, body: UserChange, actor: Actor = manager) -> Single[UserView]:
         """Change a user's address, name or role.
 
         A new role holds for all of the user's tokens within a second. The last active owner stays one.
@@ -46,17 +46,17 @@ def router(users: UserService, access: Access) -> APIRouter:
         return Single(data=UserView.of(changed))
 
     @router.post("/{user_id}/suspend")
-    async def suspend_user(user_id: UUID, actor: Manager) -> Single[UserView]:
+    async def suspend_user(user_id: UUID, actor: Actor = manager) -> Single[UserView]:
         """Refuse a user's tokens until the user is resumed."""
         return Single(data=UserView.of(await users.suspend(actor, user_id)))
 
     @router.post("/{user_id}/resume")
-    async def resume_user(user_id: UUID, actor: Manager) -> Single[UserView]:
+    async def resume_user(user_id: UUID, actor: Actor = manager) -> Single[UserView]:
         """Let a suspended user's tokens be used again."""
         return Single(data=UserView.of(await users.resume(actor, user_id)))
 
     @router.delete("/{user_id}", status_code=204)
-    async def remove_user(user_id: UUID, actor: Manager) -> None:
+    async def remove_user(user_id: UUID, actor: Actor = manager) -> None:
         """Remove a user.
 
         The user's tokens are revoked, address and name are erased; the id stays for the audit.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from psycopg.rows import class_row, tuple_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 from ibex.auth.roles import Role
 from ibex.storage import Connection, Postgres
@@ -43,6 +43,13 @@ async def insert(
         "INSERT INTO ibex.users (org_id, id, email, name, role) VALUES (%s, %s, %s, %s, %s)",
         (org_id, user_id, email, name, role),
     )
+
+
+async def count(connection: Connection) -> int:
+    """How many there are, but for those who were removed."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute("SELECT count(*) FROM ibex.users WHERE status <> 'removed'")
+        return int(await cursor.fetchone() or 0)
 
 
 async def page(

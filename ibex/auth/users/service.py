@@ -8,7 +8,8 @@ from ibex.auth import audit
 from ibex.auth.actor import Actor
 from ibex.auth.audit import AuditEvent
 from ibex.auth.changes import Change, ChangeLog
-from ibex.auth.names import beyond, checked_name, conflict, invalid, no_access
+from ibex.auth.names import beyond, checked_name, conflict, invalid, no_access, taken
+from ibex.auth.organizations.quota import Quota
 from ibex.auth.permissions import permission_labels
 from ibex.auth.roles import ROLES, Role
 from ibex.auth.tokens import repository as tokens
@@ -27,19 +28,21 @@ class UserService:
     owner keeps one.
     """
 
-    def __init__(self, postgres: Postgres, changes: ChangeLog) -> None:
+    def __init__(self, postgres: Postgres, changes: ChangeLog, quota: Quota) -> None:
         self._postgres = postgres
         self._changes = changes
+        self._quota = quota
 
     async def create(self, actor: Actor, email: str, name: str, role: Role) -> User:
-        """Raises VALIDATION_ERROR, and INSUFFICIENT_PERMISSIONS for a role beyond the actor's."""
+        """Raises VALIDATION_ERROR, CONFLICT when the address is taken or there are too many users, and
+        INSUFFICIENT_PERMISSIONS for a role beyond the actor's."""
         _require_role(actor, role)
         user_id = uuid7()
         try:
             async with self._postgres.transaction(actor.org_id) as connection:
                 await self.add(connection, actor, user_id, email, name, role)
         except errors.UniqueViolation:
-            raise _taken() from None
+            raise _address_taken() from None
         return await self.get(actor.org_id, user_id)
 
     async def add(
@@ -50,6 +53,7 @@ class UserService:
             connection, actor.org_id, user_id, checked_email(email), _checked_name(name), role
         )
         await audit.record(connection, AuditEvent.of(actor, "user.create", user_id, role=role))
+        self._quota.check_users(await repository.count(connection))
 
     async def page(
         self, org_id: UUID, after: UUID | None, limit: int, status: str | None = None
@@ -105,7 +109,7 @@ class UserService:
                 )
                 await self._changes.note(connection, change)
         except errors.UniqueViolation:
-            raise _taken() from None
+            raise _address_taken() from None
         await self._changes.announce(change)
         return await self.get(actor.org_id, user_id)
 
@@ -178,5 +182,5 @@ def _checked_name(name: str) -> str:
     return checked_name(name) if name else ""
 
 
-def _taken() -> IbexError:
-    return invalid("email", "There is a user with this address already.")
+def _address_taken() -> IbexError:
+    return taken("email", "There is a user with this address already.")

@@ -52,7 +52,8 @@ class AuthServiceServicer:
     """
 
     def ValidateToken(self, request, context):
-        """Who holds a token. No agent is looked at: use ValidateAgent before something is done in an agent's name.
+        """Who holds a token. A token that is bound to an agent is refused while the agent is paused; no other agent
+        is looked at: use ValidateAgent before something is done in an agent's name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,7 +61,7 @@ class AuthServiceServicer:
 
     def ValidateAgent(self, request, context):
         """Who holds a token, and whether it may act as an agent now. Beyond what ValidateToken refuses, this
-        refuses an agent that is paused, is bound to another token, or is not there.
+        refuses an agent that is paused, is not the token's, or is not there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,9 +54,17 @@ async def test_a_malformed_agent_is_refused(admin: Api) -> None:
         assert await admin.refusal("POST", "/agents", body) == (400, "VALIDATION_ERROR"), field
         refusal = await admin.refusal("PATCH", "/agents/helper", {field: value})
         assert refusal == (400, "VALIDATION_ERROR"), field
-    for slug in ("Helper", "-", "a_b", "a" * 64, str(uuid7()), "helper", ""):
+    for slug in ("Helper", "-", "a_b", "a" * 64, str(uuid7()), ""):
         body = {**CRAWLER, "slug": slug}
         assert await admin.refusal("POST", "/agents", body) == (400, "VALIDATION_ERROR"), slug
+
+
+async def test_a_slug_that_is_taken_is_a_conflict(admin: Api) -> None:
+    for body in ({"name": "Another", "slug": "helper"}, {"name": "Helper"}):
+        answer = await admin.call("POST", "/agents", body)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (409, "CONFLICT", "slug")
+        assert [wrong["field"] for wrong in error["field_errors"]] == ["slug"]
 
 
 async def test_a_configuration_has_16_kib_at_most(admin: Api) -> None:

@@ -54,8 +54,9 @@ async def test_a_malformed_description_is_refused(operator: Operator, org_id: UU
 
 
 async def test_a_slug_that_is_taken_is_refused(operator: Operator, org_id: UUID) -> None:
-    with pytest.raises(IbexError, match="already"):
+    with pytest.raises(IbexError, match="already") as caught:
         await operator.create_agent(org_id, "Helper", "helper")
+    assert (caught.value.code, caught.value.param) == (ErrorCode.CONFLICT, "slug")
 
 
 async def test_two_organizations_may_use_one_slug(operator: Operator, org_id: UUID) -> None:

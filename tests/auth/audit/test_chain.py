@@ -136,9 +136,10 @@ async def test_changes_that_touch_the_same_rows_wait_for_each_other_without_a_de
     assert (verdict.count, verdict.damage) == (2 + 64, None)
 
 
-async def test_who_may_only_insert_decides_neither_place_nor_time(chain: Chain) -> None:
+async def test_who_inserts_decides_neither_place_nor_time(chain: Chain) -> None:
+    """Not even the owner of the schema, who may name these columns."""
     forged = "0" * 64
-    with psycopg.connect(chain.database.service_dsn) as connection:
+    with psycopg.connect(chain.database.owner_dsn) as connection:
         connection.execute("SELECT set_config('app.current_org_id', %s, false)", (str(chain.org_id),))
         connection.execute(
             """
@@ -167,6 +168,13 @@ async def test_who_may_only_insert_decides_neither_place_nor_time(chain: Chain) 
         "UPDATE ibex.audit_events SET actor = 'nobody'",
         "DELETE FROM ibex.audit_events",
         "TRUNCATE ibex.audit_events",
+        *(
+            f"""
+            INSERT INTO ibex.audit_events (org_id, id, actor, action, outcome, {column})
+            SELECT org_id, gen_random_uuid(), 'x', 'x', 'success', {column} FROM ibex.audit_events
+            """
+            for column in ("at", "number", "previous_hash", "hash")
+        ),
         "ALTER TABLE ibex.audit_events DISABLE TRIGGER chain",
         "SET session_replication_role = replica",
         """

@@ -12,7 +12,7 @@ from ibex.auth.changes.log import CHANNEL
 from ibex.auth.changes.repository import Position
 from ibex.ids import uuid7
 from ibex.storage import connect_single
-from tests.operator import KEYS, PEPPER, Operator
+from tests.operator import KEYS, PEPPER, QUOTA, Operator
 
 
 @pytest_asyncio.fixture
@@ -25,7 +25,7 @@ async def test_a_change_that_cannot_be_announced_holds_and_is_in_the_log(
 ) -> None:
     issued, helper = await operator.issue(org_id), await operator.agent(org_id)
     nowhere = connect_single("redis://127.0.0.1:1", timeout=0.1)
-    cut_off = Administration.over(operator.postgres, nowhere, PEPPER, KEYS, ())
+    cut_off = Administration.over(operator.postgres, nowhere, PEPPER, KEYS, (), QUOTA)
     await cut_off.tokens.revoke(operator.actor(org_id), issued.record.id)
     await cut_off.agents.pause(operator.actor(org_id), helper.id)
     await nowhere.aclose()

@@ -91,10 +91,11 @@ async def test_a_deleted_organization_can_be_resumed_within_the_grace_period(
 
 
 async def test_after_the_grace_period_nothing_brings_it_back(
-    operator: Operator, owner: Api, platform: Api, service: Service
+    database: Database, owner: Api, platform: Api, service: Service
 ) -> None:
-    actor = operator.actor(service.org_id)
-    await operator.administration.organizations.delete(actor, service.org_id, timedelta(0))
+    await owner.call("DELETE", "/organizations/me")
+    with psycopg.connect(database.superuser_dsn) as connection:
+        connection.execute("UPDATE ibex.organizations SET delete_after = now() WHERE status = 'deleting'")
     refusal = await platform.refusal("POST", f"/organizations/{service.org_id}/resume")
     assert refusal == (409, "CONFLICT")
 
@@ -136,8 +137,6 @@ async def test_without_an_owner_the_first_token_belongs_to_nobody(platform: Api)
 async def test_an_organization_that_cannot_be_made_leaves_nothing(platform: Api) -> None:
     before = await platform.every("/organizations")
     for body in [
-        {"name": "Acme", "slug": "acme"},
-        {"name": "Acme"},
         {"name": ""},
         {"name": "x", "slug": "Not A Slug"},
         {"name": "x", "owner_email": "nobody"},
@@ -147,6 +146,8 @@ async def test_an_organization_that_cannot_be_made_leaves_nothing(platform: Api)
         assert await platform.refusal("POST", "/organizations", body) == (400, "VALIDATION_ERROR")
     wrong = await platform.call("POST", "/organizations", {"name": "x", "owner_email": "nobody"})
     assert wrong.json()["error"]["param"] == "owner_email"
+    for body in ({"name": "Acme", "slug": "acme"}, {"name": "Acme"}):
+        assert await platform.refusal("POST", "/organizations", body) == (409, "CONFLICT")
     assert await platform.every("/organizations") == before
 
 
@@ -248,7 +249,7 @@ async def test_two_organizations_cannot_suspend_each_other_at_once(
             )
         statuses = sorted(answer.status_code for answer in answers)
         assert statuses[0] == 200
-        assert statuses[1] in {403, 409, 503}
+        assert statuses[1] in {403, 409}
         await _suspend_all(operator, [left, right])
 
 

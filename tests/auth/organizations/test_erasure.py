@@ -17,7 +17,7 @@ from tests.security.catalogue import tenant_tables
 from tests.security.tenants import Tenant
 from tests.storage.cluster import running_cluster
 
-_NOW = timedelta(0)
+_DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -47,8 +47,13 @@ def counted(connection: psycopg.Connection, tenant: Tenant) -> dict[str, int]:
     return found
 
 
-async def delete(operator: Operator, tenant: Tenant, grace: timedelta = _NOW) -> None:
-    await operator.administration.organizations.delete(operator.actor(tenant.id), tenant.id, grace)
+async def delete(operator: Operator, tenant: Tenant) -> None:
+    await operator.administration.organizations.delete(operator.actor(tenant.id), tenant.id, _DAY)
+
+
+async def delete_a_day_ago(operator: Operator, superuser: psycopg.Connection, tenant: Tenant) -> None:
+    await delete(operator, tenant)
+    superuser.execute("UPDATE ibex.organizations SET delete_after = now() WHERE id = %s", (tenant.id,))
 
 
 async def erase(operator: Operator, redis: "Redis | None" = None) -> None:
@@ -58,7 +63,7 @@ async def erase(operator: Operator, redis: "Redis | None" = None) -> None:
 async def test_every_row_of_every_table_goes(operator: Operator, superuser: psycopg.Connection) -> None:
     ada, bob = filled(superuser, "ada"), filled(superuser, "bob")
     of_bob = counted(superuser, bob)
-    await delete(operator, ada)
+    await delete_a_day_ago(operator, superuser, ada)
     await erase(operator)
     assert set(counted(superuser, ada).values()) == {0}
     assert counted(superuser, bob) == of_bob
@@ -70,7 +75,7 @@ async def test_nothing_goes_before_the_grace_period_is_over(
 ) -> None:
     waiting, suspended, active = (filled(superuser, name) for name in ("waiting", "suspended", "active"))
     organizations = operator.administration.organizations
-    await delete(operator, waiting, timedelta(days=1))
+    await delete(operator, waiting)
     await organizations.suspend(operator.actor(suspended.id), suspended.id)
     await erase(operator)
     for tenant in (waiting, suspended, active):
@@ -85,7 +90,7 @@ async def test_its_keys_go_from_redis_and_no_others(
     for tenant in (ada, bob):
         for number in range(1_200):
             await operator.redis.set(organization_key(tenant.id, "session", number), "x")
-    await delete(operator, ada)
+    await delete_a_day_ago(operator, superuser, ada)
     await erase(operator)
     left = [key async for key in operator.redis.scan_iter(match="ibex:*", count=1_000)]
     assert len(left) == 1_200
@@ -96,7 +101,7 @@ async def test_a_cluster_is_searched_as_well(
     operator: Operator, superuser: psycopg.Connection, tmp_path: Path
 ) -> None:
     ada = filled(superuser, "ada")
-    await delete(operator, ada)
+    await delete_a_day_ago(operator, superuser, ada)
     with running_cluster(tmp_path) as cluster:
         redis = connect(cluster.url, timeout=5.0)
         try:
@@ -111,7 +116,7 @@ async def test_what_is_being_erased_by_another_process_is_left_to_it(
     operator: Operator, superuser: psycopg.Connection, database: Database
 ) -> None:
     ada = filled(superuser, "ada")
-    await delete(operator, ada)
+    await delete_a_day_ago(operator, superuser, ada)
     with psycopg.connect(database.superuser_dsn) as other:
         other.execute("SELECT FROM ibex.organizations WHERE id = %s FOR UPDATE", (ada.id,))
         await erase(operator)
@@ -124,7 +129,7 @@ async def test_an_erasure_that_was_interrupted_is_taken_up_again(
     operator: Operator, superuser: psycopg.Connection
 ) -> None:
     ada = filled(superuser, "ada")
-    await delete(operator, ada)
+    await delete_a_day_ago(operator, superuser, ada)
     nowhere = connect("redis://127.0.0.1:1", timeout=0.5)
     with pytest.raises(RedisConnectionError):
         await erase(operator, nowhere)

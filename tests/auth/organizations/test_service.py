@@ -11,7 +11,7 @@ async def test_a_slug_that_is_taken_is_refused(operator: Operator) -> None:
     await operator.organization("acme")
     with pytest.raises(IbexError, match="already") as caught:
         await operator.administration.organizations.create("test", "Acme", "acme")
-    assert (caught.value.code, caught.value.param) == (ErrorCode.VALIDATION_ERROR, "slug")
+    assert (caught.value.code, caught.value.param) == (ErrorCode.CONFLICT, "slug")
 
 
 async def test_one_is_found_by_its_slug(operator: Operator) -> None:

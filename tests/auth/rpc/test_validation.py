@@ -7,7 +7,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from ibex.auth import CHAT, Permission
+from ibex.auth import CHAT, NO_PERMISSION, Permission, PlatformRight
 from ibex.auth.tokens import secret
 from ibex.auth.users.repository import User
 from ibex.http import parse_networks
@@ -123,15 +123,53 @@ async def test_an_agent_that_is_not_the_tokens_is_refused(
     assert len(set(refusals.values())) == 1
 
 
-async def test_a_paused_agent_is_refused_and_its_token_is_not(
+async def test_a_paused_agent_and_the_tokens_that_are_bound_to_it_are_refused_within_a_second(
     caller: Caller, tenant: UUID, operator: Operator
 ) -> None:
-    text = await operator.token(tenant)
-    assert await caller.agent_refusal(text) is None
+    bound, unbound = await operator.token(tenant), await operator.token(tenant, agent=None)
+    assert await caller.refusal(bound) is None
+    assert await caller.agent_refusal(unbound, agent="helper") is None
 
     await operator.pause(tenant)
 
-    await until(lambda: _agent_is(caller, text, "AGENT_SUSPENDED"), seconds=2)
+    await until(lambda: _token_is(caller, bound, "AGENT_SUSPENDED"), seconds=1)
+    assert await _reason(caller, bound) == ("PERMISSION_DENIED", "AGENT_SUSPENDED", ABOUT_TOKEN)
+    for text in (bound, unbound):
+        refused = await caller.agent_refusal(text, agent="helper")
+        assert refused is not None
+        assert refused.reason == ("PERMISSION_DENIED", "AGENT_SUSPENDED", ABOUT_TOKEN)
+    assert await caller.refusal(unbound) is None
+
+    await operator.resume(tenant)
+    await until(lambda: _token_is(caller, bound, ""), seconds=1)
+
+
+async def test_a_service_token_of_a_paused_agent_may_not_ask(
+    caller: Caller, tenant: UUID, operator: Operator
+) -> None:
+    issued = await operator.issue(tenant, NO_PERMISSION, platform=PlatformRight.VALIDATE)
+    asking = caller.as_holder_of(issued.text)
+    asked = await operator.token(tenant, agent=None)
+    assert await asking.refusal(asked) is None
+
+    await operator.pause(tenant)
+
+    await until(lambda: _token_is(asking, asked, "AGENT_SUSPENDED"), seconds=1)
+    assert await _reason(asking, asked) == ("PERMISSION_DENIED", "AGENT_SUSPENDED", "caller")
+
+
+async def test_who_tries_one_name_after_another_is_stopped(
+    caller: Caller, tenant: UUID, operator: Operator
+) -> None:
+    text = await operator.token(tenant, agent=None)
+    assert await caller.agent_refusal(text, agent="helper") is None
+
+    refusals = [await caller.agent_refusal(text, agent=f"guess-{number}") for number in range(100)]
+
+    reasons = [refused.reason for refused in refusals if refused]
+    assert reasons[0] == ("PERMISSION_DENIED", "AGENT_NOT_AUTHORIZED", ABOUT_TOKEN)
+    assert ("RESOURCE_EXHAUSTED", "RATE_LIMITED", ABOUT_TOKEN) in reasons
+    assert await caller.agent_refusal(text, agent="helper") is None
     assert await caller.refusal(text) is None
 
 
@@ -283,9 +321,4 @@ async def _reason(caller: Caller, text: str) -> tuple[str, str, str]:
 
 async def _token_is(caller: Caller, text: str, code: str) -> bool:
     refused = await caller.refusal(text)
-    return (refused.code if refused else "") == code
-
-
-async def _agent_is(caller: Caller, text: str, code: str) -> bool:
-    refused = await caller.agent_refusal(text)
     return (refused.code if refused else "") == code

@@ -58,7 +58,16 @@ async def test_an_address_has_one_spelling(owner: Api) -> None:
         ("ada@bücher.example", "ada@xn--bcher-kva.example"),
     ]:
         assert (await owner.create("/users", {"email": written}))["email"] == kept
-        assert await owner.refusal("POST", "/users", {"email": kept.upper()}) == (400, "VALIDATION_ERROR")
+        assert await owner.refusal("POST", "/users", {"email": kept.upper()}) == (409, "CONFLICT")
+
+
+async def test_an_address_that_is_taken_is_a_conflict(owner: Api) -> None:
+    await owner.create("/users", ADA)
+    other = await owner.create("/users", {"email": "grace@example.org"})
+    for method, path in (("POST", "/users"), ("PATCH", f"/users/{other['id']}")):
+        answer = await owner.call(method, path, {"email": ADA["email"]})
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (409, "CONFLICT", "email")
 
 
 async def test_what_is_no_address_is_refused(owner: Api) -> None:
