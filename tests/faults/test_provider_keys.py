@@ -36,9 +36,11 @@ async def test_a_key_that_is_at_hand_is_used(
 ) -> None:
     await give(service, operator, stub_provider)
     await happen(postgres_fault)
+    asked = len(stub_provider.requests)
+    # On a busy machine a process may hear nothing for a moment, and then trusts nothing until it does again.
     for _ in range(3):
-        assert (await chat(service)).status_code == 200
-        assert stub_provider.requests[-1].key == OWN
+        await until(lambda: is_admitted(service, service.token))
+    assert [request.key for request in stub_provider.requests[asked:]] == [OWN] * 3
 
 
 @FAULTS

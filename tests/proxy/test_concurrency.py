@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from uuid import UUID
 
+from httpx2 import AsyncClient
+
 from tests.fixtures import Database
 from tests.operator import Operator
 from tests.providers import payloads
@@ -21,17 +23,16 @@ async def test_every_answer_is_right_and_every_turn_is_there_once(
     other = await operator.organization("umbrella")
     tokens = {service.org_id: service.token, other: await operator.token(other)}
 
-    async def ask(number: int, org_id: UUID) -> tuple[str, UUID, int]:
+    async def ask(client: AsyncClient, number: int, org_id: UUID) -> tuple[str, UUID, int]:
         model, stream = f"model-{number}", number % 3 == 0
-        async with service.http() as client:
-            response = await client.post(
-                CHAT,
-                json=chat(model, stream=stream),
-                headers={
-                    "Authorization": f"Bearer {tokens[org_id]}",
-                    "X-IBEX-Session-ID": f"session-{number % 10}",
-                },
-            )
+        response = await client.post(
+            CHAT,
+            json=chat(model, stream=stream),
+            headers={
+                "Authorization": f"Bearer {tokens[org_id]}",
+                "X-IBEX-Session-ID": f"session-{number % 10}",
+            },
+        )
         assert response.status_code == 200, response.text
         expected = (
             b"".join(payloads.stream_events(model)) if stream else payloads.encode(payloads.completion(model))
@@ -39,9 +40,10 @@ async def test_every_answer_is_right_and_every_turn_is_there_once(
         assert response.content == expected
         return response.headers["x-request-id"], org_id, number
 
-    asked = await asyncio.gather(
-        *(ask(number, (service.org_id, other)[number % 2]) for number in range(REQUESTS))
-    )
+    async with service.http() as client:
+        asked = await asyncio.gather(
+            *(ask(client, number, (service.org_id, other)[number % 2]) for number in range(REQUESTS))
+        )
     rows = {str(row["id"]): row for row in await turns(database, REQUESTS)}
     assert len(rows) == len({request_id for request_id, _, _ in asked}) == REQUESTS
     for request_id, org_id, number in asked:
