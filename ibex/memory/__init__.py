@@ -1,0 +1,1 @@
+"""What agents remember: kept word for word with its source, and found again."""

@@ -1,0 +1,1 @@
+"""Finds the memories that a question is about."""
