@@ -97,6 +97,9 @@ CREATE UNIQUE INDEX memories_once ON ibex.memories (org_id, partition_id, conten
 CREATE INDEX memories_agent ON ibex.memories (org_id, agent_id, id);
 CREATE INDEX memories_session ON ibex.memories (org_id, agent_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX memories_words ON ibex.memories USING gin (words) WHERE status = 'active';
+-- Those that a new one may repeat: all but the turns of conversations, of which there are far more.
+CREATE INDEX memories_statements ON ibex.memories (org_id, partition_id)
+    WHERE status = 'active' AND (kind <> 'episodic' OR session_id IS NULL);
 CREATE INDEX memories_to_embed ON ibex.memories (org_id, id)
     WHERE status = 'active' AND embedded_version < version;
 """
@@ -146,6 +149,18 @@ CREATE TABLE ibex.memory_labels (
     PRIMARY KEY (org_id, memory_id, label),
     FOREIGN KEY (org_id, memory_id) REFERENCES ibex.memories (org_id, id) ON DELETE CASCADE
 );
+
+-- What a memory claims something about, as a digest: those with the same one may contradict each other. A
+-- table and not a column, because row security lets no index of arrays be used.
+CREATE TABLE ibex.memory_claims (
+    org_id uuid NOT NULL,
+    partition_id bigint NOT NULL,
+    claim bytea NOT NULL CHECK (length(claim) = 16),
+    memory_id uuid NOT NULL,
+    PRIMARY KEY (org_id, partition_id, claim, memory_id),
+    FOREIGN KEY (org_id, memory_id) REFERENCES ibex.memories (org_id, id) ON DELETE CASCADE
+);
+CREATE INDEX memory_claims_memory ON ibex.memory_claims (org_id, memory_id);
 
 CREATE TABLE ibex.memory_relations (
     org_id uuid NOT NULL,
@@ -229,11 +244,29 @@ CREATE INDEX memory_embeddings_1 ON ibex.memory_embeddings
     USING hnsw ((embedding::halfvec(384)) halfvec_cosine_ops) WHERE model_id = 1;
 """
 
+# The jobs that run for every organization find the next one that has work for them.
+LOOKUPS = """
+CREATE POLICY lookup ON ibex.memories FOR SELECT TO CURRENT_USER USING (true);
+
+CREATE FUNCTION ibex.next_organization_to_embed(p_after uuid) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.org_id FROM ibex.memories AS m
+    WHERE m.status = 'active'
+        AND m.embedded_version < m.version
+        AND (p_after IS NULL OR m.org_id > p_after)
+    ORDER BY m.org_id
+    LIMIT 1
+$$;
+REVOKE ALL ON FUNCTION ibex.next_organization_to_embed(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ibex.next_organization_to_embed(uuid) TO ibex_service;
+"""
+
 TENANT_TABLES = (
     "memory_partitions",
     "memories",
     "memory_versions",
     "memory_labels",
+    "memory_claims",
     "memory_relations",
     "memory_conflicts",
     "memory_feedback",
@@ -257,7 +290,7 @@ GRANT UPDATE (
     valid_from, valid_until, helpful, unhelpful, uses, last_used_at, embedded_version, updated_at
 ) ON ibex.memories TO ibex_service;
 GRANT SELECT, INSERT ON ibex.memory_versions, ibex.memory_feedback, ibex.memory_erasures TO ibex_service;
-GRANT SELECT, INSERT, DELETE ON ibex.memory_labels, ibex.memory_relations TO ibex_service;
+GRANT SELECT, INSERT, DELETE ON ibex.memory_labels, ibex.memory_claims, ibex.memory_relations TO ibex_service;
 GRANT SELECT, INSERT, UPDATE (status, resolved_at) ON ibex.memory_conflicts TO ibex_service;
 GRANT SELECT, INSERT ON ibex.embedding_models TO ibex_service;
 GRANT SELECT, INSERT, DELETE, UPDATE (version, embedding) ON ibex.memory_embeddings TO ibex_service;
@@ -273,4 +306,5 @@ def upgrade() -> None:
     op.execute(VECTORS)
     for table in TENANT_TABLES:
         op.execute(POLICY.format(table=table))
+    op.execute(LOOKUPS)
     op.execute(GRANTS)

@@ -1,5 +1,15 @@
 """From texts to vectors: a model that runs here, or a service that speaks OpenAI's `/v1/embeddings`."""
 
 from ibex.memory.embedding.embedder import Embedder, EmbedderUnavailableError, EmbeddingModel
+from ibex.memory.embedding.opening import open_embedder
+from ibex.memory.embedding.readiness import Readiness, prepare_model, readiness
 
-__all__ = ["Embedder", "EmbedderUnavailableError", "EmbeddingModel"]
+__all__ = [
+    "Embedder",
+    "EmbedderUnavailableError",
+    "EmbeddingModel",
+    "Readiness",
+    "open_embedder",
+    "prepare_model",
+    "readiness",
+]

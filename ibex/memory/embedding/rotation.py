@@ -1,0 +1,96 @@
+"""Texts that wait for a model, and whose turn it is."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """Texts of one caller, and the vectors they have got so far, shape (texts, dimensions).
+
+    Parameters
+    ----------
+    waiting: places of texts that nobody works at, the longest first.
+    missing: how many texts have no vector yet.
+    finished: told, on the thread of the model, of the end; with an error when there is one.
+    """
+
+    texts: Sequence[str] = field(repr=False)
+    vectors: NDArray[np.float32] = field(repr=False)
+    finished: Callable[[BaseException | None], None] = field(repr=False)
+    waiting: list[int] = field(init=False)
+    missing: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waiting = sorted(range(len(self.texts)), key=lambda place: len(self.texts[place]), reverse=True)
+        self.missing = len(self.texts)
+
+
+Turn = tuple[Request, int]
+
+
+class Rotation:
+    """Requests take turns, a text each, so that a question does not wait for a hundred texts before it.
+
+    Within a request texts follow each other by length, so that those that share a batch need little padding.
+    Not safe for several threads: its owner holds a lock.
+
+    Parameters
+    ----------
+    capacity: most texts that may wait.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.size = 0
+        self._requests: deque[Request] = deque()
+
+    def has_room_for(self, texts: int) -> bool:
+        return self.size + texts <= self.capacity
+
+    def add(self, request: Request) -> None:
+        self.size += len(request.waiting)
+        self._requests.append(request)
+
+    def remove(self, request: Request) -> None:
+        """Take back what nobody works at yet."""
+        self.size -= len(request.waiting)
+        request.waiting.clear()
+        if request in self._requests:
+            self._requests.remove(request)
+
+    def clear(self) -> list[Request]:
+        """Take back everything."""
+        requests = list(self._requests)
+        for request in requests:
+            self.remove(request)
+        return requests
+
+    def take(self, budget: int) -> list[Turn]:
+        """The next batch, each text as its request and its place there: one at least.
+
+        Every text of a batch costs as much as its longest, in bytes of UTF-8; together at most `budget`.
+        """
+        turns: list[Turn] = []
+        longest = 0
+        while self._requests:
+            request = self._requests[0]
+            place = request.waiting[-1]
+            longest = max(longest, _cost(request.texts[place]))
+            if turns and (len(turns) + 1) * longest > budget:
+                break
+            self._requests.popleft()
+            request.waiting.pop()
+            turns.append((request, place))
+            if request.waiting:
+                self._requests.append(request)
+        self.size -= len(turns)
+        return turns
+
+
+def _cost(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
