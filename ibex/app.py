@@ -28,6 +28,7 @@ from ibex.auth import (
 from ibex.auth import endpoints as auth_endpoints
 from ibex.auth.rpc import Listener, rpc_server
 from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
+from ibex.memory import MemoryParts
 from ibex.proxy import (
     Admission,
     Bounds,
@@ -159,13 +160,17 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         looking_up, listener, connections.pepper, connections.master_keys, settings.providers
     )
     access = Access(validator, limit, refusals.add)
+    memory = MemoryParts(settings, looking_up, writing, administration.agents, _USER_AGENT)
     rest = RestApplication(
-        auth_endpoints.routers(
-            administration,
-            access,
-            limit_defaults=limit_defaults,
-            organization_grace=timedelta(days=settings.organization_grace_days),
-        ),
+        [
+            *auth_endpoints.routers(
+                administration,
+                access,
+                limit_defaults=limit_defaults,
+                organization_grace=timedelta(days=settings.organization_grace_days),
+            ),
+            *memory.routers(access),
+        ],
         version=ibex.__version__,
         recognise=access.recognise,
         body_bytes=settings.body_limit_bytes,
@@ -212,6 +217,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         turns.start()
         running.push_async_callback(turns.close, within=5.0)
         running.push_async_callback(recorder.close)
+        memory.start(running)
         if (rpc_listener := Listener.of(settings)) is not None:
             rpc = rpc_server(
                 rpc_listener,

@@ -100,6 +100,7 @@ CREATE INDEX memories_words ON ibex.memories USING gin (words) WHERE status = 'a
 -- Those that a new one may repeat: all but the turns of conversations, of which there are far more.
 CREATE INDEX memories_statements ON ibex.memories (org_id, partition_id)
     WHERE status = 'active' AND (kind <> 'episodic' OR session_id IS NULL);
+CREATE INDEX memories_pinned ON ibex.memories (org_id, partition_id) WHERE pinned AND status = 'active';
 CREATE INDEX memories_to_embed ON ibex.memories (org_id, id)
     WHERE status = 'active' AND embedded_version < version;
 """
@@ -261,6 +262,48 @@ REVOKE ALL ON FUNCTION ibex.next_organization_to_embed(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ibex.next_organization_to_embed(uuid) TO ibex_service;
 """
 
+# Row security lets no index of words be used, since matching them is not leakproof. This runs as the owner,
+# who may read across organizations, and keeps to the organization by itself.
+WORDS = """
+CREATE FUNCTION ibex.memories_with_words(
+    p_partition_ids bigint[], p_queries tsquery[], p_most integer, p_session_id text, p_kinds text[],
+    p_tags_any text[], p_tags_all text[], p_labels text[], p_only_session text, p_observed_from timestamptz,
+    p_observed_until timestamptz, p_min_confidence real, p_pinned boolean
+)
+RETURNS TABLE (query integer, memory_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT q.number::integer, found.id
+    FROM unnest(p_queries) WITH ORDINALITY AS q (query, number)
+    CROSS JOIN LATERAL (
+        SELECT m.id
+        FROM ibex.memories AS m
+        WHERE m.words @@ q.query
+            AND m.status = 'active'
+            AND m.org_id = NULLIF(current_setting('app.current_org_id', true), '')::uuid
+            AND m.partition_id = ANY(p_partition_ids)
+            AND (m.visibility <> 'session' OR m.session_id = p_session_id)
+            AND (p_kinds IS NULL OR m.kind = ANY(p_kinds))
+            AND (p_tags_any IS NULL OR m.tags && p_tags_any)
+            AND (p_tags_all IS NULL OR m.tags @> p_tags_all)
+            AND (p_only_session IS NULL OR m.session_id = p_only_session)
+            AND (p_observed_from IS NULL OR m.observed_at >= p_observed_from)
+            AND (p_observed_until IS NULL OR m.observed_at < p_observed_until)
+            AND (p_min_confidence IS NULL OR m.confidence >= p_min_confidence)
+            AND (p_pinned IS NULL OR m.pinned = p_pinned)
+            AND (
+                p_labels IS NULL
+                OR EXISTS (
+                    SELECT FROM ibex.memory_labels AS l
+                    WHERE l.org_id = m.org_id AND l.memory_id = m.id AND l.label = ANY(p_labels)
+                )
+            )
+        LIMIT p_most
+    ) AS found
+$$;
+REVOKE ALL ON FUNCTION ibex.memories_with_words FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ibex.memories_with_words TO ibex_service;
+"""
+
 TENANT_TABLES = (
     "memory_partitions",
     "memories",
@@ -307,4 +350,5 @@ def upgrade() -> None:
     for table in TENANT_TABLES:
         op.execute(POLICY.format(table=table))
     op.execute(LOOKUPS)
+    op.execute(WORDS)
     op.execute(GRANTS)

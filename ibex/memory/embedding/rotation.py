@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+# A model reads no more of a text than this many characters, or little more.
+_LONGEST = 2_048
+
 
 @dataclass(eq=False, slots=True)
 class Request:
@@ -34,8 +37,10 @@ Turn = tuple[Request, int]
 
 
 class Rotation:
-    """Requests take turns, a text each, so that a question does not wait for a hundred texts before it.
+    """A question does not wait for a hundred texts before it, nor these for a hundred questions.
 
+    Every other batch begins with requests of one text, in the order in which they came; the others begin with
+    requests of several, which take turns, a text each. What room is left in a batch is for the other kind.
     Within a request texts follow each other by length, so that those that share a batch need little padding.
     Not safe for several threads: its owner holds a lock.
 
@@ -47,25 +52,28 @@ class Rotation:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.size = 0
-        self._requests: deque[Request] = deque()
+        self._of_one: deque[Request] = deque()
+        self._of_several: deque[Request] = deque()
+        self._begins_with_one = False
 
     def has_room_for(self, texts: int) -> bool:
         return self.size + texts <= self.capacity
 
     def add(self, request: Request) -> None:
         self.size += len(request.waiting)
-        self._requests.append(request)
+        (self._of_one if len(request.texts) == 1 else self._of_several).append(request)
 
     def remove(self, request: Request) -> None:
         """Take back what nobody works at yet."""
         self.size -= len(request.waiting)
         request.waiting.clear()
-        if request in self._requests:
-            self._requests.remove(request)
+        for queue in (self._of_one, self._of_several):
+            if request in queue:
+                queue.remove(request)
 
     def clear(self) -> list[Request]:
         """Take back everything."""
-        requests = list(self._requests)
+        requests = [*self._of_one, *self._of_several]
         for request in requests:
             self.remove(request)
         return requests
@@ -75,22 +83,29 @@ class Rotation:
 
         Every text of a batch costs as much as its longest, in bytes of UTF-8; together at most `budget`.
         """
+        self._begins_with_one = not self._begins_with_one
+        queues = (
+            (self._of_one, self._of_several) if self._begins_with_one else (self._of_several, self._of_one)
+        )
         turns: list[Turn] = []
         longest = 0
-        while self._requests:
-            request = self._requests[0]
-            place = request.waiting[-1]
-            longest = max(longest, _cost(request.texts[place]))
-            if turns and (len(turns) + 1) * longest > budget:
-                break
-            self._requests.popleft()
-            request.waiting.pop()
-            turns.append((request, place))
-            if request.waiting:
-                self._requests.append(request)
+        for queue in queues:
+            while queue:
+                request = queue[0]
+                place = request.waiting[-1]
+                padded = max(longest, _cost(request.texts[place]))
+                if turns and (len(turns) + 1) * padded > budget:
+                    break
+                longest = padded
+                queue.popleft()
+                request.waiting.pop()
+                turns.append((request, place))
+                if request.waiting:
+                    self._of_several.append(request)
         self.size -= len(turns)
         return turns
 
 
 def _cost(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    head = text[:_LONGEST]
+    return len(head) if head.isascii() else len(head.encode("utf-8", "surrogatepass"))

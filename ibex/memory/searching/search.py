@@ -17,6 +17,7 @@ from ibex.memory.searching.admission import Admission
 from ibex.memory.searching.answer import Found, SearchAnswer, source
 from ibex.memory.searching.index_cache import IndexCache, IndexKey
 from ibex.memory.searching.indexes import Indexes, beside_the_loop
+from ibex.memory.searching.large import Candidates
 from ibex.memory.searching.partition import IndexedPartition
 from ibex.memory.searching.query import SearchQuery
 from ibex.memory.searching.questions import Question, Questions
@@ -65,6 +66,7 @@ class MemorySearch:
         self._indexes = Indexes(
             postgres, IndexCache(settings.cache_bytes), patience=settings.load_patience
         )
+        self._candidates = Candidates(postgres)
         self._settings = settings
         self._now = now
 
@@ -80,7 +82,7 @@ class MemorySearch:
             question = await asking
         finally:
             asking.cancel()
-        partitions = await self._partitions(scope, query, states, model)
+        partitions = await self._partitions(scope, query, question, states, model)
         hits = await self._hits(scope, query, question, partitions)
         memories = await self._memories(scope, query, states, [hit.record.id for hit in hits])
         found = [(hit, memories[hit.record.id]) for hit in hits if hit.record.id in memories]
@@ -93,17 +95,27 @@ class MemorySearch:
         )
 
     async def _partitions(
-        self, scope: Scope, query: SearchQuery, states: Sequence[PartitionState], model: int | None
+        self,
+        scope: Scope,
+        query: SearchQuery,
+        question: Question,
+        states: Sequence[PartitionState],
+        model: int | None,
     ) -> list[IndexedPartition]:
         if query.as_of is not None:
             rows = await index_rows.rows_as_of(
                 self._postgres, scope.org_id, [state.id for state in states], query.as_of, model
             )
             return [await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows))]
-        return [
+        small = [state for state in states if state.live <= self._settings.exact_up_to]
+        large = [state for state in states if state.live > self._settings.exact_up_to]
+        partitions = [
             await self._indexes.up_to_date(IndexKey(scope.org_id, state.id, model), state)
-            for state in states
+            for state in small
         ]
+        if large:
+            partitions.append(await self._candidates.of(scope, query, question, large, model))
+        return partitions
 
     async def _hits(
         self,

@@ -79,9 +79,7 @@ class EmbeddingBacklog:
                 embedded += await self._store(org_id, partition_id, model, there)
         return embedded
 
-    async def _store(
-        self, org_id: UUID, partition_id: int, model: int, found: Sequence[NewEmbedding]
-    ) -> int:
+    async def _store(self, org_id: UUID, partition_id: int, model: int, found: Sequence[NewEmbedding]) -> int:
         """How many were stored: not those that have changed or gone meanwhile."""
         async with self._postgres.transaction(org_id) as connection:
             partition = await partitions.lock_by_id(connection, partition_id)

@@ -42,10 +42,21 @@ class Store:
         words = {each.memory.id: self._words(each.memory) for each in drafts}
         async with self._postgres.transaction(key.org_id) as connection:
             partition = await partitions.lock(connection, key)
-            answers, new = await _without_duplicates(connection, partition, drafts)
+            settlement = Settlement(await _found(connection, partition, model, drafts))
+            taken = await _taken(connection, partition, drafts)
+            answers: dict[UUID, Written | IbexError] = {}
+            settled: dict[UUID, Settled] = {}
+            new: list[Draft] = []
+            for draft in drafts:
+                holder = taken.get(draft.content_hash)
+                if holder is not None and holder not in settlement.closed:
+                    answers[draft.memory.id] = duplicate(holder)
+                    continue
+                taken[draft.content_hash] = draft.memory.id
+                new.append(draft)
+                if draft.is_active:
+                    settled[draft.memory.id] = settlement.settle(draft)
             if new:
-                settlement = Settlement(await _found(connection, partition, model, new))
-                settled = {each.memory.id: settlement.settle(each) for each in new if each.is_active}
                 changes = changes_of(partition, new, settlement, words, model)
                 async with connection.pipeline():
                     await writes.apply(connection, key.org_id, partition.id, actor.name, changes)
@@ -59,23 +70,12 @@ class Store:
         return list(self._tokenizer.terms(f"{speaker} {memory.content}").counts)
 
 
-async def _without_duplicates(
+async def _taken(
     connection: Connection, partition: LockedPartition, drafts: Sequence[Draft]
-) -> tuple[dict[UUID, Written | IbexError], list[Draft]]:
-    """The answers to drafts whose text is there, or comes twice; and the other drafts."""
-    hashes = [each.content_hash for each in drafts]
-    taken = {
-        each.content_hash: each.id for each in await writes.present_now(connection, partition.id, hashes)
-    }
-    answers: dict[UUID, Written | IbexError] = {}
-    new = []
-    for draft in drafts:
-        if draft.content_hash in taken:
-            answers[draft.memory.id] = duplicate(taken[draft.content_hash])
-        else:
-            taken[draft.content_hash] = draft.memory.id
-            new.append(draft)
-    return answers, new
+) -> dict[bytes, UUID]:
+    """Which of the drafts' texts the partition has, and the memories that have them."""
+    present = await writes.present_now(connection, partition.id, [each.content_hash for each in drafts])
+    return {each.content_hash: each.id for each in present}
 
 
 async def _found(

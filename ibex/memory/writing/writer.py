@@ -75,6 +75,8 @@ class MemoryWriter:
     async def _policy(self, actor: Actor, scope: Scope) -> Policy:
         if actor.agent_id is not None and actor.agent_id != scope.agent_id:
             raise IbexError(ErrorCode.AGENT_NOT_AUTHORIZED, "The token is bound to another agent.")
+        if actor.org_id != scope.org_id:
+            raise no_access("agent")
         pii = await choices.pii_action(self._postgres, scope.org_id, scope.agent_id)
         if pii is None:
             raise no_access("agent")
@@ -83,7 +85,8 @@ class MemoryWriter:
     async def _write_partition(
         self, actor: Actor, key: PartitionKey, drafts: Mapping[int, Draft]
     ) -> dict[int, Answer]:
-        hashes = [draft.content_hash for draft in drafts.values()]
+        # Of a text that may contradict others, those before it decide under the lock whether it is still there.
+        hashes = [draft.content_hash for draft in drafts.values() if not draft.claims]
         known = {each.content_hash: each.id for each in await writes.present(self._postgres, key, hashes)}
         answers: dict[int, Answer] = {
             position: duplicate(known[draft.content_hash])
@@ -95,7 +98,9 @@ class MemoryWriter:
             return answers
         embedded = await self._vectors.embedded(list(remaining.values()))
         stored = await self._store.store(actor, key, embedded)
-        await self._on_written(key, [each for each in stored if isinstance(each, Written)])
+        written = [each for each in stored if isinstance(each, Written)]
+        if written:
+            await self._on_written(key, written)
         return answers | dict(zip(remaining, stored, strict=True))
 
 

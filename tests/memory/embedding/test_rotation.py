@@ -19,12 +19,34 @@ def taken(rotation: Rotation) -> list[str]:
 
 def test_a_question_does_not_wait_for_all_that_came_before_it() -> None:
     rotation = Rotation(1_000)
-    rotation.add(request(*["x" * _BUDGET] * 100))
+    for _ in range(9):
+        rotation.add(request(*["x" * _BUDGET] * 100))
     assert taken(rotation) == ["x" * _BUDGET]
 
     rotation.add(request("question"))
 
     assert "question" in taken(rotation) + taken(rotation)
+
+
+def test_a_request_with_many_texts_goes_on_however_many_questions_come() -> None:
+    rotation = Rotation(1_000)
+    rotation.add(request(*["x" * _BUDGET] * 3))
+    batches = []
+    for _ in range(6):
+        rotation.add(request("q" * _BUDGET))
+        batches += taken(rotation)
+
+    assert batches.count("x" * _BUDGET) == 3
+
+
+def test_requests_of_several_texts_take_turns() -> None:
+    rotation = Rotation(1_000)
+    rotation.add(request(*["x" * _BUDGET] * 3))
+    rotation.add(request(*["y" * _BUDGET] * 2))
+
+    order = [taken(rotation)[0][0] for _ in range(5)]
+
+    assert order == ["x", "y", "x", "y", "x"]
 
 
 def test_short_texts_share_a_batch_and_a_long_one_has_its_own() -> None:

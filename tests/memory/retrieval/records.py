@@ -49,12 +49,15 @@ def record(
 
 def unit(vector: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
     array = np.array(vector, np.float32)
-    return array / np.linalg.norm(array)
+    scaled: NDArray[np.float32] = array / np.linalg.norm(array)
+    return scaled
 
 
 def direction(number: int) -> NDArray[np.float32]:
     """A vector at right angles to those of the other numbers below `DIMENSIONS`."""
-    return np.eye(DIMENSIONS, dtype=np.float32)[number]
+    axis = np.zeros(DIMENSIONS, np.float32)
+    axis[number] = 1
+    return axis
 
 
 WORDS = ["kayak", "violin", "tax", "garden", "Lisbon", "cheese", "the", "what?", "Ana:", "🙂", "車庫", "8"]

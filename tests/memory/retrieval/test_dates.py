@@ -47,7 +47,9 @@ def test_a_date_without_a_year_is_meant_in_each_year_of_the_memories() -> None:
     assert named("our trip in June") == [("2023-06-01", "2023-06-30"), ("2024-06-01", "2024-06-30")]
 
 
-@pytest.mark.parametrize("question", ["", "What may happen?", "march on", "31 February 2023", "the 1st", "room 1204"])
+@pytest.mark.parametrize(
+    "question", ["", "What may happen?", "march on", "31 February 2023", "the 1st", "room 1204"]
+)
 def test_what_is_no_date_names_no_time(question: str) -> None:
     assert named(question) == []
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, the point here is other scripts
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -84,9 +84,7 @@ class Desk:
         )
 
     async def write_many(self, *news: NewMemory, scope: Scope | None = None) -> list[Answer]:
-        return await self.writer.write_many(
-            self.operator.actor(self.scope.org_id), scope or self.scope, news
-        )
+        return await self.writer.write_many(self.operator.actor(self.scope.org_id), scope or self.scope, news)
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table of this organization."""

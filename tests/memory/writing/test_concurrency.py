@@ -76,7 +76,9 @@ async def test_clients_that_contradict_each_other_leave_a_chain(
     assert [row["content"] for row in chain] == [f"I live in {city}." for city in _CITIES]
     assert [row["status"] for row in chain] == ["superseded"] * (_CLIENTS - 1) + ["active"]
     assert [row["valid_until"] for row in chain] == [row["observed_at"] for row in chain[1:]] + [None]
-    assert {(row["kind"], row["memory_id"], row["other_id"]) for row in await desk.rows("memory_relations")} == {
+    assert {
+        (row["kind"], row["memory_id"], row["other_id"]) for row in await desk.rows("memory_relations")
+    } == {
         ("supersedes", later["id"], earlier["id"]) for earlier, later in zip(chain, chain[1:], strict=False)
     }
     assert await desk.rows("memory_conflicts") == []

@@ -193,8 +193,7 @@ HABITS = (
         Times.DROPPED,
     ),
     Shape.of(
-        rf"{WHO} ?(?:{_DONE}(?:became|turned|went)|{BE})(?: now)? (?P<no>not |no longer "
-        rf")?(?:an? )?"
+        rf"{WHO} ?(?:{_DONE}(?:became|turned|went)|{BE})(?: now)? (?P<no>not |no longer )?(?:an? )?"
         rf"(?P<trait>{_TRAIT})",
         _is,
     ),

@@ -8,8 +8,7 @@ from ibex.memory.time import Mention, mentions
 
 _LEAD = re.compile(
     r"^(?:(?:well|so|oh|hey|hi|by the way|btw|actually|yes|yeah|no|and|but|ok|okay|update|correction|note|"
-    r"fyi|"
-    r"just so you know|for the record|as of (?:now|today)|these days|nowadays|now|currently|right now|"
+    r"fyi|just so you know|for the record|as of (?:now|today)|these days|nowadays|now|currently|right now|"
     r"recently)"
     r"\b[,:!]?\s+)+",
     re.IGNORECASE,
@@ -31,8 +30,7 @@ _ADDITION = re.compile(
 # Wishes, doubts, conditions and what others said claim nothing.
 _UNREAL = re.compile(
     r"\b(?:if|unless|would|could|might|may be|maybe|perhaps|probably|wish|hope|hoping|plans? to|planning|"
-    r"want|"
-    r"wants|"
+    r"want|wants|"
     r"wanted|going to|gonna|think|thinking|thought|guess|imagine|suppose|pretend|jok(?:e|ing)|kidding|almost|"
     r"nearly|dream(?:t|ed)?|said|says|told|asked|heard|believe|considering|should|not sure|when i|as a kid)\b"
     r"|[\"?]|'d\b",

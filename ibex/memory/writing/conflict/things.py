@@ -105,8 +105,7 @@ THINGS = (
         _attribute,
     ),
     Shape.of(
-        rf"(?:I|we)(?:'ve| have)? (?:changed|updated|switched|set) {OWNER} "
-        rf"(?P<attribute>{_ATTRIBUTE}"
+        rf"(?:I|we)(?:'ve| have)? (?:changed|updated|switched|set) {OWNER} (?P<attribute>{_ATTRIBUTE}"
         rf"|favou?rite [\w-]+)(?: from (?P<before>{PHRASE}?))? to (?P<value>{PHRASE})",
         _attribute,
         Times.DROPPED,
