@@ -14,6 +14,7 @@ from ibex.memory.bulk import write_all
 from ibex.memory.lifecycle import endpoints as lifecycle_endpoints
 from ibex.memory.lifecycle.schemas import CertificateView
 from ibex.memory.lifecycle.service import MemoryLifecycle
+from ibex.memory.lifecycle.transfer import endpoints as transfer_endpoints
 from ibex.memory.memory import Scope
 from ibex.memory.schemas import MemoriesQuery, MemoryPatch, NewMemories, NewMemoryBody, aware
 from ibex.memory.search_schemas import SearchBody, SearchView
@@ -35,6 +36,7 @@ def routers(
     return (
         _many_router(writer, search, lifecycle, access),
         lifecycle_endpoints.apart_router(lifecycle, access),
+        transfer_endpoints.router(lifecycle, access),
         _one_router(lifecycle, access),
         lifecycle_endpoints.router(lifecycle, access),
     )

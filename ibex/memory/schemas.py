@@ -48,7 +48,7 @@ class MemoryFields(Body):
     user_id: str | None = Field(None, description="The end user that it is about. Nobody else's sees it.")
     session_id: str | None = Field(None, description="The conversation that it comes from.")
     observed_at: datetime | None = Field(None, description="When it was said or seen; now if left out.")
-    valid_from: datetime | None = Field(None, description="Since when it holds; read from the text if it can.")
+    valid_from: datetime | None = Field(None, description="Since when it holds; read from the text if left out.")
     valid_until: datetime | None = Field(None, description="Until when it holds.")
     visibility: str = Field(
         "agent", description="`agent`, `org` (all agents of the organization) or `session` (only there)."

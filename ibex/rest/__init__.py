@@ -1,5 +1,6 @@
 """The frame of the REST interface: what every one of its requests and answers has in common."""
 
+from ibex.rest import strict_json
 from ibex.rest.application import RestApplication
 from ibex.rest.exchange import Exchange, exchange_of
 from ibex.rest.routes import LongBodyRoute, StreamedBodyRoute, body_lines
@@ -19,4 +20,5 @@ __all__ = [
     "body_lines",
     "exchange_of",
     "paginated",
+    "strict_json",
 ]

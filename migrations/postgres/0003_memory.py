@@ -97,9 +97,6 @@ CREATE UNIQUE INDEX memories_once ON ibex.memories (org_id, partition_id, conten
 CREATE INDEX memories_agent ON ibex.memories (org_id, agent_id, id);
 CREATE INDEX memories_session ON ibex.memories (org_id, agent_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX memories_words ON ibex.memories USING gin (words) WHERE status = 'active';
--- Those that a new one may repeat: all but the turns of conversations, of which there are far more.
-CREATE INDEX memories_statements ON ibex.memories (org_id, partition_id)
-    WHERE status = 'active' AND (kind <> 'episodic' OR session_id IS NULL);
 CREATE INDEX memories_pinned ON ibex.memories (org_id, partition_id) WHERE pinned AND status = 'active';
 CREATE INDEX memories_to_embed ON ibex.memories (org_id, id)
     WHERE status = 'active' AND embedded_version < version;

@@ -1,5 +1,6 @@
 """Writing, finding, reading and deleting memories over HTTP."""
 
+from typing import Any
 from uuid import uuid4
 
 from tests.memory.rest import bulk, found, memories_of, remembered
@@ -23,7 +24,7 @@ async def test_what_was_said_is_found_again(api: Api) -> None:
 
 
 async def test_a_memory_reads_as_it_was_written(api: Api) -> None:
-    sent = {
+    sent: dict[str, Any] = {
         "content": "Ada said: bring an umbrella.",
         "kind": "episodic",
         "labels": [{"name": "weather", "confidence": 0.5}, "advice"],

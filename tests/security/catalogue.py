@@ -65,6 +65,11 @@ _GRANTED = {
     "changes": [],
     "erasures": [],
     "installation": ["SELECT", "INSERT"],
+    "memories": ["SELECT", "INSERT", "UPDATE", "DELETE"],
+    "memory_embeddings": ["SELECT", "INSERT", "UPDATE", "DELETE"],
+    **dict.fromkeys(
+        ("memory_labels", "memory_claims", "memory_relations"), ["SELECT", "INSERT", "DELETE"]
+    ),
     "limit_overrides": ["SELECT", "INSERT", "UPDATE", "DELETE"],
     "provider_credentials": ["SELECT", "INSERT", "UPDATE", "DELETE"],
     "session_turns": ["SELECT", "INSERT"],

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ibex.auth.names import no_access
 from ibex.memory.lifecycle.patch import Patch
+from ibex.memory.lifecycle.stems import stems
 from ibex.memory.memory import Memory, NewMemory, Scope
 from ibex.memory.repository import choices
 from ibex.memory.repository.changes import NewText
@@ -57,7 +58,8 @@ class Rewriting:
             confidence=draft.memory.confidence,
             risk=max(draft.memory.risk, memory.risk if text is None else 0.0),
             pinned=draft.memory.pinned,
-            tags=draft.memory.tags,
+            # As they are read from the database, to which they are compared.
+            tags=list(draft.memory.tags),
             metadata=draft.memory.metadata,
             valid_from=draft.memory.valid_from,
             valid_until=draft.memory.valid_until,
@@ -69,8 +71,7 @@ class Rewriting:
     async def text_of(self, draft: Draft) -> NewText:
         """The stems, claims and vector of a draft."""
         (embedded,) = await self._vectors.embedded([draft])
-        speaker = draft.memory.provenance.speaker or ""
-        words = list(self._tokenizer.terms(f"{speaker} {draft.memory.content}").counts)
+        words = stems(self._tokenizer, draft.memory)
         return NewText(words, draft.claims, embedded.vector, await self._vectors.model_id())
 
     async def _policy(self, org_id: UUID, agent_id: UUID) -> Policy:

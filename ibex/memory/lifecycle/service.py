@@ -14,6 +14,8 @@ from ibex.memory.lifecycle.ownership import Agents, agent_of
 from ibex.memory.lifecycle.reading import MemoryReader
 from ibex.memory.lifecycle.rewriting import Rewriting
 from ibex.memory.lifecycle.states import MemoryStates
+from ibex.memory.lifecycle.transfer import MemoryExport, MemoryImport
+from ibex.memory.lifecycle.transfer.batch import ImportBatch
 from ibex.memory.retrieval.tokenizer import Tokenizer
 from ibex.memory.writing.vectors import Vectors
 from ibex.storage import Postgres
@@ -30,6 +32,8 @@ class MemoryLifecycle:
     feedback: MemoryFeedback
     erasure: MemoryErasure
     conflicts: MemoryConflicts
+    exporting: MemoryExport
+    importing: MemoryImport
 
     @classmethod
     def over(
@@ -50,6 +54,10 @@ class MemoryLifecycle:
             feedback=MemoryFeedback(postgres, on_changed),
             erasure=MemoryErasure(postgres, on_changed),
             conflicts=MemoryConflicts(postgres, changing),
+            exporting=MemoryExport(postgres),
+            importing=MemoryImport(
+                postgres, agents, ImportBatch(postgres, vectors, tokenizer, on_changed)
+            ),
         )
 
     async def agent(self, actor: Actor, reference: str | None) -> UUID:

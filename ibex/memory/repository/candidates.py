@@ -93,7 +93,7 @@ _FILTERS: Mapping[str, LiteralString] = {
     "only_session": "memory.session_id = %(only_session)s",
     "observed_from": "memory.observed_at >= %(observed_from)s",
     "observed_until": "memory.observed_at < %(observed_until)s",
-    "min_confidence": "memory.confidence >= %(min_confidence)s",
+    "min_confidence": "memory.confidence >= %(min_confidence)s::real",
     "pinned": "memory.pinned = %(pinned)s",
 }
 
@@ -187,9 +187,9 @@ async def with_words(
         """
         SELECT query, memory_id
         FROM ibex.memories_with_words(
-            %(partition_ids)s, %(queries)s::tsquery[], %(most)s, %(session_id)s, %(kinds)s, %(tags_any)s,
-            %(tags_all)s, %(labels)s, %(only_session)s, %(observed_from)s, %(observed_until)s,
-            %(min_confidence)s, %(pinned)s
+            %(partition_ids)s::bigint[], %(queries)s::tsquery[], %(most)s, %(session_id)s, %(kinds)s,
+            %(tags_any)s, %(tags_all)s, %(labels)s, %(only_session)s, %(observed_from)s, %(observed_until)s,
+            %(min_confidence)s::real, %(pinned)s
         )
         """,
         {**selection.parameters(), "queries": [_query(each) for each in words], "most": most},

@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from psycopg import sql
 from psycopg.rows import class_row, tuple_row
 
 from ibex.memory.memory import Kind, Status
@@ -69,7 +70,7 @@ class Wanted:
     vector: NDArray[np.float32] | None = field(repr=False)
 
 
-_FOUND = """
+_FOUND = sql.SQL("""
     SELECT
         memory.id, memory.content, memory.kind, memory.status, memory.session_id, memory.role, memory.speaker,
         memory.observed_at, memory.valid_from, memory.valid_until, memory.pinned, memory.helpful,
@@ -80,64 +81,82 @@ _FOUND = """
                 AND relation.other_id = memory.id
                 AND relation.kind = 'supersedes'
         ) AS superseded_by
-"""
+""")
 
-_SAME_SCOPE = """
+_SAME_SCOPE = sql.SQL("""
     memory.visibility = wanted.visibility
     AND (wanted.visibility <> 'session' OR memory.session_id = wanted.session_id)
     AND (memory.valid_from IS NULL OR memory.valid_until IS NULL OR memory.valid_from < memory.valid_until)
-"""
+""")
 
 # As the statement itself says it (`Statement.holds`).
-_SINCE = """
+_SINCE = sql.SQL("""
     CASE
         WHEN memory.valid_from IS NOT NULL THEN memory.valid_from
         WHEN memory.valid_until IS NULL OR memory.observed_at < memory.valid_until THEN memory.observed_at
         ELSE '-infinity'::timestamptz
     END
-"""
+""")
+
+_SAME_CLAIM = sql.SQL("""
+    {found}, {since} AS since
+    FROM ibex.memory_claims AS claim
+    JOIN ibex.memories AS memory ON memory.org_id = claim.org_id AND memory.id = claim.memory_id
+    WHERE claim.partition_id = %(partition_id)s
+        AND claim.claim = ANY(wanted.claims)
+        AND memory.status IN ('active', 'superseded')
+        AND {same_scope}
+""").format(found=_FOUND, since=_SINCE, same_scope=_SAME_SCOPE)
+
+_CLAIMING_RIVALS = sql.SQL("""
+    SELECT DISTINCT
+        wanted.id AS rival_to, rival.id, content, kind, status, rival.session_id, role, speaker, observed_at,
+        valid_from, valid_until, pinned, helpful, unhelpful, uses, last_used_at, superseded_by,
+        NULL::real AS cosine
+    FROM json_to_recordset(%(wanted)s::json) AS wanted (
+        id uuid, visibility text, session_id text, since timestamptz, claims bytea[]
+    )
+    CROSS JOIN LATERAL (
+        (
+            SELECT * FROM ({rivals}) AS held
+            WHERE held.since <= wanted.since
+                AND (held.valid_until IS NULL OR held.valid_until > wanted.since)
+            ORDER BY held.since DESC
+            LIMIT %(limit)s
+        )
+        UNION ALL
+        (
+            SELECT * FROM ({rivals}) AS following
+            WHERE following.since > wanted.since
+            ORDER BY following.since
+            LIMIT %(limit)s
+        )
+    ) AS rival
+""").format(rivals=_SAME_CLAIM)
+
+_RESEMBLING_RIVALS = sql.SQL("""
+    SELECT wanted.id AS rival_to, near.*
+    FROM json_to_recordset(%(wanted)s::json) AS wanted (
+        id uuid, visibility text, session_id text, memory_id uuid, cosine real
+    )
+    CROSS JOIN LATERAL (
+        {found}, wanted.cosine
+        FROM ibex.memories AS memory
+        WHERE memory.id = wanted.memory_id
+            AND memory.status = 'active'
+            AND (memory.kind <> 'episodic' OR memory.session_id IS NULL)
+            AND {same_scope}
+    ) AS near
+""").format(found=_FOUND, same_scope=_SAME_SCOPE)
 
 
 async def claiming(
     connection: Connection, partition_id: int, wanted: Sequence[Wanted]
 ) -> list[StandingStatement]:
     """Live and superseded statements with a claim about the same thing, around the time of each new one."""
-    rivals = f"""
-        {_FOUND}, {_SINCE} AS since
-        FROM ibex.memory_claims AS claim
-        JOIN ibex.memories AS memory ON memory.org_id = claim.org_id AND memory.id = claim.memory_id
-        WHERE claim.partition_id = %(partition_id)s
-            AND claim.claim = ANY(wanted.claims)
-            AND memory.status IN ('active', 'superseded')
-            AND {_SAME_SCOPE}
-    """
     async with connection.cursor(row_factory=class_row(StandingStatement)) as cursor:
         await cursor.execute(
-            f"""
-            SELECT DISTINCT
-                wanted.id AS rival_to, rival.id, content, kind, status, rival.session_id, role, speaker,
-                observed_at, valid_from, valid_until, pinned, helpful, unhelpful, uses, last_used_at,
-                superseded_by, NULL::real AS cosine
-            FROM json_to_recordset(%(wanted)s::json) AS wanted (
-                id uuid, visibility text, session_id text, since timestamptz, claims bytea[]
-            )
-            CROSS JOIN LATERAL (
-                (
-                    SELECT * FROM ({rivals}) AS held
-                    WHERE held.since <= wanted.since
-                        AND (held.valid_until IS NULL OR held.valid_until > wanted.since)
-                    ORDER BY held.since DESC
-                    LIMIT %(limit)s
-                )
-                UNION ALL
-                (
-                    SELECT * FROM ({rivals}) AS following
-                    WHERE following.since > wanted.since
-                    ORDER BY following.since
-                    LIMIT %(limit)s
-                )
-            ) AS rival
-            """,
+            _CLAIMING_RIVALS,
             {
                 "partition_id": partition_id,
                 "limit": _CLAIMING,
@@ -164,20 +183,7 @@ async def resembling(
         return []
     async with connection.cursor(row_factory=class_row(StandingStatement)) as cursor:
         await cursor.execute(
-            f"""
-            SELECT wanted.id AS rival_to, near.*
-            FROM json_to_recordset(%(wanted)s::json) AS wanted (
-                id uuid, visibility text, session_id text, memory_id uuid, cosine real
-            )
-            CROSS JOIN LATERAL (
-                {_FOUND}, wanted.cosine
-                FROM ibex.memories AS memory
-                WHERE memory.id = wanted.memory_id
-                    AND memory.status = 'active'
-                    AND (memory.kind <> 'episodic' OR memory.session_id IS NULL)
-                    AND {_SAME_SCOPE}
-            ) AS near
-            """,
+            _RESEMBLING_RIVALS,
             {
                 "wanted": orjson.dumps(
                     [

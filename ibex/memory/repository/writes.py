@@ -1,24 +1,17 @@
-"""The SQL that stores new memories and closes the ones that they replace; a set at a time.
-
-Everything here runs under the lock of the partition (`partitions.lock`).
-"""
+"""The SQL that stores new memories and closes the ones that they replace; a set at a time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import orjson
 from psycopg.rows import class_row
 
-from ibex.memory.memory import Memory, Status
 from ibex.memory.repository import embeddings
-from ibex.memory.repository.embeddings import NewEmbedding
 from ibex.memory.repository.partitions import PartitionKey, advance, matching
+from ibex.memory.repository.rows import Changes, Closing, Conflict, NewRow, Relation, Version
 from ibex.storage import Connection, Postgres
-
-RelationKind = Literal["supersedes", "merges"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,78 +22,14 @@ class Present:
     content_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One line of a memory's history. `effective_from` is when it begins to say how things were."""
-
-    memory: Memory
-    effective_from: datetime
-    action: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewRow:
-    """A memory as it is to be stored; `words` are its stems, each once."""
-
-    memory: Memory
-    revision: int
-    content_hash: bytes
-    words: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """What an earlier memory becomes. `valid_until` and `effective_from` are moments of what it says."""
-
-    memory_id: UUID
-    revision: int
-    status: Status
-    valid_until: datetime | None
-    effective_from: datetime
-    action: str
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A memory and an earlier one of which it takes the place."""
-
-    memory_id: UUID
-    kind: RelationKind
-    other_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Two memories that cannot both hold, and nobody can tell which does."""
-
-    id: UUID
-    memory_id: UUID
-    other_id: UUID
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """All that one write does to a partition.
-
-    Parameters
-    ----------
-    broken: relations that are to go, since a new memory stands between the two.
-    claims: of each new memory, digests of what it claims something about.
-    model: the number of the model that the embeddings are of.
-    live: by how many the live memories grow.
-    """
-
-    rows: Sequence[NewRow]
-    versions: Sequence[Version]
-    closings: Sequence[Closing]
-    relations: Sequence[Relation]
-    broken: Sequence[Relation]
-    conflicts: Sequence[Conflict]
-    claims: Sequence[tuple[UUID, bytes]]
-    embeddings: Sequence[NewEmbedding]
-    model: int | None
-    live: int
+_PRESENT = """
+    SELECT id, content_hash
+    FROM ibex.memories
+    WHERE status IN ('active', 'quarantined')
+        AND content_hash = ANY(%(hashes)s)
+        AND partition_id =
+"""
+_PARTITION = "SELECT id FROM ibex.memory_partitions"
 
 
 async def present(postgres: Postgres, key: PartitionKey, hashes: Sequence[bytes]) -> list[Present]:
@@ -108,13 +37,7 @@ async def present(postgres: Postgres, key: PartitionKey, hashes: Sequence[bytes]
     condition, parameters = matching(key)
     return await postgres.fetch_all(
         key.org_id,
-        f"""
-        SELECT id, content_hash
-        FROM ibex.memories
-        WHERE partition_id = (SELECT id FROM ibex.memory_partitions WHERE {condition})
-            AND status IN ('active', 'quarantined')
-            AND content_hash = ANY(%(hashes)s)
-        """,
+        f"{_PRESENT} ({_PARTITION} WHERE {condition})",
         {**parameters, "hashes": list(hashes)},
         row=class_row(Present),
     )
@@ -124,12 +47,7 @@ async def present_now(connection: Connection, partition_id: int, hashes: Sequenc
     """Which texts a locked partition has."""
     async with connection.cursor(row_factory=class_row(Present)) as cursor:
         await cursor.execute(
-            """
-            SELECT id, content_hash
-            FROM ibex.memories
-            WHERE partition_id = %s AND status IN ('active', 'quarantined') AND content_hash = ANY(%s)
-            """,
-            (partition_id, list(hashes)),
+            _PRESENT + "%(partition_id)s", {"partition_id": partition_id, "hashes": list(hashes)}
         )
         return await cursor.fetchall()
 
@@ -186,16 +104,16 @@ async def _insert(connection: Connection, org_id: UUID, partition_id: int, rows:
     await connection.execute(
         """
         INSERT INTO ibex.memories (
-            org_id, partition_id, id, revision, version, agent_id, user_id, session_id, turn_id, role, speaker,
-            trace_id, visibility, kind, status, content, content_hash, words, confidence, risk, pinned, tags,
-            metadata, observed_at, valid_from, valid_until, helpful, unhelpful, uses, last_used_at,
-            embedded_version
+            org_id, partition_id, id, revision, version, agent_id, user_id, session_id, turn_id, role,
+            speaker, trace_id, visibility, kind, status, content, content_hash, words, confidence, risk,
+            pinned, tags, metadata, observed_at, valid_from, valid_until, helpful, unhelpful, uses,
+            last_used_at, embedded_version
         )
         SELECT
             %(org_id)s, %(partition_id)s, id, revision, version, agent_id, user_id, session_id, turn_id, role,
             speaker, trace_id, visibility, kind, status, content, content_hash, array_to_tsvector(words),
-            confidence, risk, pinned, tags, metadata, observed_at, valid_from, valid_until, helpful, unhelpful,
-            uses, last_used_at, embedded_version
+            confidence, risk, pinned, tags, metadata, observed_at, valid_from, valid_until, helpful,
+            unhelpful, uses, last_used_at, embedded_version
         FROM json_to_recordset(%(rows)s::json) AS row (
             id uuid, revision bigint, version integer, agent_id uuid, user_id text, session_id text,
             turn_id uuid, role text, speaker text, trace_id text, visibility text, kind text, status text,

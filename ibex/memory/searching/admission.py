@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
+import numpy as np
+
 from ibex.memory.retrieval.record import Record
 from ibex.memory.searching.partition import IndexedPartition
 from ibex.memory.searching.query import Filters
@@ -28,6 +30,8 @@ class Admission:
         self._tags_any = frozenset(filters.tags_any)
         self._tags_all = frozenset(filters.tags_all)
         self._wanted_labels = frozenset(filters.labels)
+        # Confidences are stored as float32, in which 0.9 is a little less than 0.9.
+        self._min_confidence = float(np.float32(filters.min_confidence or 0.0))
 
     def __call__(self, record: Record) -> bool:
         return (
@@ -35,7 +39,7 @@ class Admission:
             and self._has_right_time(record)
             and self._has_right_tags(record)
             and (not self._kinds or record.kind in self._kinds)
-            and (self._filters.min_confidence is None or record.confidence >= self._filters.min_confidence)
+            and record.confidence >= self._min_confidence
             and (self._filters.pinned is None or record.pinned == self._filters.pinned)
             and (self._filters.session_id is None or record.session_id == self._filters.session_id)
         )

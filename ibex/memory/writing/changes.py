@@ -7,7 +7,7 @@ from uuid import UUID
 
 from ibex.memory.repository.embeddings import NewEmbedding
 from ibex.memory.repository.partitions import LockedPartition
-from ibex.memory.repository.writes import Changes, Closing, NewRow, Version
+from ibex.memory.repository.rows import Changes, Closing, NewRow, Version
 from ibex.memory.writing.draft import Draft
 from ibex.memory.writing.settlement import Settlement
 

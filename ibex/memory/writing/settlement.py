@@ -10,8 +10,8 @@ from uuid import UUID
 
 from ibex.ids import uuid7
 from ibex.memory.memory import Memory, Status
+from ibex.memory.repository.rows import Conflict, Relation
 from ibex.memory.repository.statements import StandingStatement
-from ibex.memory.repository.writes import Conflict, Relation
 from ibex.memory.writing.conflict import Decision, Near, Verdict, decide
 from ibex.memory.writing.conflict.decision import NEAR_DUPLICATE
 from ibex.memory.writing.draft import Draft
@@ -155,7 +155,7 @@ class Settlement:
         self._close(old, Closed("superseded", ends_at, ends_at))
 
     def _merge(self, new: UUID, old: UUID) -> bool:
-        """The later of two that say the same stays, and has the feedback of both; whether the old one goes."""
+        """The later of two that say the same stays, with the feedback of both; whether the old one goes."""
         one, other = self._standing[new], self._standing[old]
         if one.kind != other.kind or is_turn(one) or {one.status, other.status} != {"active"}:
             return False

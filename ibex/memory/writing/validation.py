@@ -5,11 +5,13 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from ibex.auth.names import invalid
 from ibex.memory.memory import KINDS, Kind, Label, NewMemory, Provenance, Scope, Visibility
 from ibex.memory.writing.metadata import checked_metadata
+
+Choice = TypeVar("Choice", bound=str)
 
 _VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
 
@@ -193,10 +195,11 @@ def _fraction(name: str, number: float) -> float:
     return number
 
 
-def _one_of(name: str, value: str, known: Sequence[Any]) -> Any:
-    if value not in known:
-        raise invalid(name, f"`{value[:80]}` is not one of {', '.join(known)}.")
-    return value
+def _one_of(name: str, value: str, known: Sequence[Choice]) -> Choice:
+    for choice in known:
+        if value == choice:
+            return choice
+    raise invalid(name, f"`{value[:80]}` is not one of {', '.join(known)}.")
 
 
 def _aware(moment: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ibex.auth.actor import Actor
 from ibex.auth.names import invalid, no_access
@@ -85,9 +85,10 @@ class MemoryWriter:
     async def _write_partition(
         self, actor: Actor, key: PartitionKey, drafts: Mapping[int, Draft]
     ) -> dict[int, Answer]:
-        # Of a text that may contradict others, those before it decide under the lock whether it is still there.
+        # A text that contradicts others is judged under the lock: one before it may have taken its place.
         hashes = [draft.content_hash for draft in drafts.values() if not draft.claims]
-        known = {each.content_hash: each.id for each in await writes.present(self._postgres, key, hashes)}
+        present = await writes.present(self._postgres, key, hashes) if hashes else []
+        known = {each.content_hash: each.id for each in present}
         answers: dict[int, Answer] = {
             position: duplicate(known[draft.content_hash])
             for position, draft in drafts.items()
@@ -107,9 +108,10 @@ class MemoryWriter:
 def _drafted(scope: Scope, news: Sequence[NewMemory], policy: Policy) -> list[Draft | IbexError]:
     now = datetime.now(UTC)
     drafts: list[Draft | IbexError] = []
-    for new in news:
+    for position, new in enumerate(news):
         try:
-            drafts.append(drafted(scope, new, policy, now))
+            # Without times of their own, one was still observed after the other.
+            drafts.append(drafted(scope, new, policy, now + timedelta(microseconds=position)))
         except IbexError as error:
             drafts.append(error)
     return drafts

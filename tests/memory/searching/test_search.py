@@ -1,5 +1,6 @@
 """A search finds what its scope may see, as it is now or as it was."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -7,9 +8,10 @@ from uuid import UUID
 import pytest
 
 from ibex.memory.memory import Scope
-from ibex.memory.repository import partitions
+from ibex.memory.repository import index_rows
 from ibex.memory.searching import Filters, MemorySearch, SearchAnswer, SearchQuery, SearchSettings
 from ibex.storage import DatabaseUnavailableError, Postgres
+from tests.memory.searching.changing import change, erase
 from tests.memory.searching.embedding import BagOfWords, Broken, Hanging
 from tests.memory.searching.storing import NOON, Stored, store
 from tests.operator import Operator
@@ -21,18 +23,6 @@ BOTH_WAYS = pytest.mark.parametrize("settings", [SearchSettings(), BY_CANDIDATES
 
 def texts(answer: SearchAnswer) -> list[str]:
     return [found.memory.content for found in answer.results]
-
-
-async def change(operator: Operator, scope: Scope, id_: UUID, assignment: str) -> None:
-    """As every change of a memory is made: under the partition's lock, with its next revision."""
-    async with operator.postgres.transaction(scope.org_id) as connection:
-        key = partitions.PartitionKey(scope.org_id, scope.agent_id, scope.user_id)
-        partition = await partitions.lock(connection, key)
-        await connection.execute(
-            f"UPDATE ibex.memories SET {assignment}, revision = %s WHERE id = %s".encode(),
-            (partition.revision + 1, id_),
-        )
-        await partitions.advance(connection, partition.id, 1, 0)
 
 
 @BOTH_WAYS
@@ -99,9 +89,9 @@ async def test_what_is_written_changed_or_superseded_shows_in_the_next_search(
     assert len(texts(await search.search(scope, SearchQuery("cello")))) == 1
     await store(operator.postgres, scope.org_id, Stored("The cello is in Rome.", scope.agent_id, "ada"))
     assert len(texts(await search.search(scope, SearchQuery("cello")))) == 2
-    await change(operator, scope, first.id, "status = 'superseded'")
+    await change(operator.postgres, scope, first.id, "status = 'superseded'")
     assert texts(await search.search(scope, SearchQuery("cello"))) == ["The cello is in Rome."]
-    await change(operator, scope, first.id, "status = 'active', content = 'The cello is sold.'")
+    await change(operator.postgres, scope, first.id, "status = 'active', content = 'The cello is sold.'")
     assert "The cello is sold." in texts(await search.search(scope, SearchQuery("cello")))
 
 
@@ -110,15 +100,7 @@ async def test_what_has_been_erased_is_gone_from_the_next_search(operator: Opera
     erased = Stored("The cello is in Paris.", scope.agent_id, "ada")
     await store(operator.postgres, scope.org_id, erased, Stored("A cello.", scope.agent_id, "ada"))
     await search.search(scope, SearchQuery("cello"))
-    await operator.postgres.execute(
-        scope.org_id,
-        """
-        WITH gone AS (DELETE FROM ibex.memories WHERE id = %s RETURNING partition_id)
-        UPDATE ibex.memory_partitions SET epoch = epoch + 1, revision = revision + 1
-        FROM gone WHERE id = partition_id
-        """,
-        (erased.id,),
-    )
+    await erase(operator.postgres, scope, erased.id)
     assert texts(await search.search(scope, SearchQuery("cello"))) == ["A cello."]
 
 
@@ -145,7 +127,7 @@ async def test_filters(
         operator.postgres,
         scope.org_id,
         Stored("cello a", scope.agent_id, "ada", tags=["red", "big"]),
-        Stored("cello b", scope.agent_id, "ada", tags=["blue"], kind="preference"),
+        Stored("cello b", scope.agent_id, "ada", tags=["blue"], kind="preference", confidence=0.9),
         Stored("cello c", scope.agent_id, "ada", session_id="s1", labels=["music"], confidence=0.5),
         Stored("cello d", scope.agent_id, "ada", pinned=True, observed_at=NOON - timedelta(days=1)),
     )
@@ -194,7 +176,7 @@ async def test_an_explanation_comes_when_it_is_asked_for(operator: Operator, sco
     assert plain.explain is None
     assert explained.explain is not None
     assert explained.explain.matched_terms == ("cello",)
-    assert (explained.rank, explained.score) == (1, plain.score)
+    assert explained.rank == plain.rank == 1
 
 
 async def test_words_that_mean_something_to_postgres_are_looked_for_as_they_are(
@@ -223,10 +205,6 @@ async def test_a_scope_without_memories_has_no_results(operator: Operator, scope
 async def test_searches_of_one_partition_at_once_read_it_once(
     operator: Operator, scope: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
-    from ibex.memory.repository import index_rows
-
     reads = []
     live_rows = index_rows.live_rows
 

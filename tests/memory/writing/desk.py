@@ -43,7 +43,8 @@ class BagOfWords:
             vector[0] = 0.01
             for word in re.findall(r"\w+", text.lower()):
                 vector[int(hashlib.md5(word.encode()).hexdigest(), 16) % self.model.dimensions] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
 
     async def close(self) -> None:
         return

@@ -1,11 +1,10 @@
 """Memories that get their vectors later."""
 
+from ibex.memory.memory import NewMemory
+from ibex.memory.writing.backlog import EmbeddingBacklog
 from tests.faults.waiting import until
 from tests.memory.writing.desk import BagOfWords, Desk
 from tests.operator import Operator
-
-from ibex.memory.memory import NewMemory
-from ibex.memory.writing.backlog import EmbeddingBacklog
 
 
 async def test_what_was_written_while_the_embedder_was_down_is_embedded_later(operator: Operator) -> None:
@@ -65,6 +64,6 @@ async def test_it_goes_on_by_itself_once_the_embedder_is_back(operator: Operator
     try:
         await until(lambda: embedder.refused > 2)
         embedder.is_down = False
-        await until(lambda: embedder.embedded)
+        await until(lambda: embedder.embedded != [])
     finally:
         await backlog.stop()

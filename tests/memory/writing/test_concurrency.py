@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import pytest_asyncio
@@ -18,13 +19,60 @@ from tests.operator import Operator
 
 _CLIENTS = 64
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
-_CITIES = (
-    "Amsterdam Athens Barcelona Basel Belgrade Bergen Berlin Bern Bologna Bordeaux Boston Bratislava Bremen "
-    "Bristol Brussels Bucharest Budapest Cairo Cardiff Chicago Cologne Copenhagen Cork Dallas Delhi Denver "
-    "Dresden Dublin Edinburgh Florence Frankfurt Geneva Genoa Glasgow Hamburg Hanover Helsinki Istanbul Kyiv "
-    "Leipzig Lisbon Liverpool London Lyon Madrid Malmo Manchester Marseille Miami Milan Montreal Moscow Munich "
-    "Nairobi Naples Nice Osaka Oslo Oxford Palermo Paris Porto Prague Riga"
-).split()
+_CITIES = [
+    *(
+        "Amsterdam",
+        "Athens",
+        "Barcelona",
+        "Basel",
+        "Belgrade",
+        "Bergen",
+        "Berlin",
+        "Bern",
+        "Bologna",
+        "Boston",
+    ),
+    *("Bordeaux", "Bratislava", "Bremen", "Bristol", "Brussels", "Bucharest", "Budapest", "Cairo", "Cardiff"),
+    *(
+        "Chicago",
+        "Cologne",
+        "Copenhagen",
+        "Cork",
+        "Dallas",
+        "Delhi",
+        "Denver",
+        "Dresden",
+        "Dublin",
+        "Edinburgh",
+    ),
+    *("Florence", "Frankfurt", "Geneva", "Genoa", "Glasgow", "Hamburg", "Hanover", "Helsinki", "Istanbul"),
+    *(
+        "Kyiv",
+        "Leipzig",
+        "Lisbon",
+        "Liverpool",
+        "London",
+        "Lyon",
+        "Madrid",
+        "Malmo",
+        "Manchester",
+        "Marseille",
+    ),
+    *(
+        "Miami",
+        "Milan",
+        "Montreal",
+        "Moscow",
+        "Munich",
+        "Nairobi",
+        "Naples",
+        "Nice",
+        "Osaka",
+        "Oslo",
+        "Oxford",
+    ),
+    *("Palermo", "Paris", "Porto", "Prague", "Riga"),
+]
 
 
 @pytest_asyncio.fixture
@@ -78,9 +126,7 @@ async def test_clients_that_contradict_each_other_leave_a_chain(
     assert [row["valid_until"] for row in chain] == [row["observed_at"] for row in chain[1:]] + [None]
     assert {
         (row["kind"], row["memory_id"], row["other_id"]) for row in await desk.rows("memory_relations")
-    } == {
-        ("supersedes", later["id"], earlier["id"]) for earlier, later in zip(chain, chain[1:], strict=False)
-    }
+    } == {("supersedes", later["id"], earlier["id"]) for earlier, later in pairwise(chain)}
     assert await desk.rows("memory_conflicts") == []
     (partition,) = await desk.rows("memory_partitions")
     assert partition["live"] == 1

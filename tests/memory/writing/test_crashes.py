@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Coroutine, Generator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from typing import Any
 
-from ibex.errors import ErrorCode, IbexError
+import pytest
+
+from ibex.errors import IbexError
 from tests.memory.writing.desk import BagOfWords, Desk
 from tests.operator import Operator
 
+# A write waits some ten to twenty times; to cancel at a wait that never comes does no harm.
+_WRITES = 26
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -34,7 +39,7 @@ class CancelledAt:
                 task.cancel()
             try:
                 resume, value = inner.send, (yield future)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001
                 resume, value = inner.throw, error
 
 
@@ -47,6 +52,8 @@ async def _is_cancelled(coroutine: Coroutine[Any, Any, Any], at: int) -> bool:
     return task.cancelled()
 
 
+# Of psycopg's pipeline, whose end is cleaned up after the connection is gone.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_write_that_is_cancelled_anywhere_is_there_as_a_whole_or_not_at_all(
     operator: Operator,
 ) -> None:
@@ -54,32 +61,29 @@ async def test_a_write_that_is_cancelled_anywhere_is_there_as_a_whole_or_not_at_
 
     async def write(number: int) -> None:
         await desk.write(
-            f"I live in Town{chr(97 + number // 26)}{chr(97 + number % 26)}.",
+            f"I live in Town{chr(97 + number)}.",
             observed_at=_FIRST + timedelta(days=number),
         )
 
-    number = 0
-    while await _is_cancelled(write(number), at=number + 1):
-        before = len(await desk.memories())
-        assert before in (number, number + 1)
-        try:
+    cancelled = 0
+    for number in range(_WRITES):
+        cancelled += await _is_cancelled(write(number), at=number + 1)
+        assert len(await desk.memories()) in (number, number + 1)
+        with suppress(IbexError):
             await write(number)
-        except IbexError as error:
-            assert error.code is ErrorCode.DUPLICATE_CONTENT
-        number += 1
 
-    assert number > 10
-    total = number + 1
+    assert cancelled > 5
+    assert await desk.rows("memory_conflicts") == []
     chain = sorted((await desk.memories()).values(), key=lambda row: row["observed_at"])
-    assert len(chain) == total
-    assert [row["status"] for row in chain] == ["superseded"] * number + ["active"]
+    assert len(chain) == _WRITES
+    assert [row["status"] for row in chain] == ["superseded"] * (_WRITES - 1) + ["active"]
     assert [row["valid_until"] for row in chain[:-1]] == [row["observed_at"] for row in chain[1:]]
     relations = {(row["memory_id"], row["other_id"]) for row in await desk.rows("memory_relations")}
     assert relations == {(later["id"], earlier["id"]) for earlier, later in pairwise(chain)}
-    assert len(await desk.rows("memory_versions")) == total + number
+    assert len(await desk.rows("memory_versions")) == 2 * _WRITES - 1
     for table in ("memory_embeddings", "memory_claims"):
         assert {row["memory_id"] for row in await desk.rows(table)} == {row["id"] for row in chain}
     created = [row for row in await desk.rows("audit_events") if row["action"] == "memory.create"]
     assert {row["target"] for row in created} == {str(row["id"]) for row in chain}
     (partition,) = await desk.rows("memory_partitions")
-    assert (partition["revision"], partition["live"]) == (total + number, 1)
+    assert (partition["revision"], partition["live"]) == (2 * _WRITES - 1, 1)

@@ -22,7 +22,10 @@ def _hash(content: str = "I like tea", scope: Scope = _SCOPE, **fields: Any) -> 
     return content_hash(validated(scope, NewMemory(content, **fields), _NOW), scope.session_id)
 
 
-@pytest.mark.parametrize("text", ["I LIKE TEA", " I  like\n\ttea ", "Ｉ like tea", "I like\u00a0tea"])
+@pytest.mark.parametrize(
+    "text",
+    ["I LIKE TEA", " I  like\n\ttea ", "\N{FULLWIDTH LATIN CAPITAL LETTER I} like tea", "I like\u00a0tea"],
+)
 def test_case_width_and_white_space_do_not_matter(text: str) -> None:
     assert _hash(text) == _hash()
 
@@ -45,7 +48,7 @@ def test_of_a_statement_neither_time_nor_kind_nor_session_matters() -> None:
 
 def test_a_statement_of_another_stretch_of_time_is_another() -> None:
     since = _NOW.astimezone(timezone(timedelta(hours=3)))
-    bounds = [{}, {"valid_from": _NOW}, {"valid_until": _NOW}]
+    bounds: list[dict[str, Any]] = [{}, {"valid_from": _NOW}, {"valid_until": _NOW}]
 
     assert len({_hash(**each) for each in bounds}) == 3
     assert _hash(valid_from=since) == _hash(valid_from=_NOW)

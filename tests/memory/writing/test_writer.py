@@ -175,6 +175,16 @@ async def test_a_batch_is_as_if_one_came_after_the_other(operator: Operator) -> 
     }
 
 
+async def test_of_a_batch_without_times_the_last_one_holds(operator: Operator) -> None:
+    desk = await Desk.of(operator)
+
+    await desk.write_many(*(NewMemory(f"I live in {city}.") for city in ("Paris", "Rome", "Oslo")))
+
+    rows = (await desk.memories()).values()
+    assert {row["content"] for row in rows if row["status"] == "active"} == {"I live in Oslo."}
+    assert await desk.rows("memory_conflicts") == []
+
+
 async def test_a_memory_that_is_superseded_stays_with_its_history(operator: Operator) -> None:
     desk = await Desk.of(operator)
     paris = await desk.write("I live in Paris.", observed_at=_FIRST)
