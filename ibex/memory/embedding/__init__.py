@@ -3,6 +3,7 @@
 from ibex.memory.embedding.embedder import Embedder, EmbedderUnavailableError, EmbeddingModel
 from ibex.memory.embedding.opening import open_embedder
 from ibex.memory.embedding.readiness import Readiness, prepare_model, readiness
+from ibex.memory.embedding.text import text_to_embed
 
 __all__ = [
     "Embedder",
@@ -12,4 +13,5 @@ __all__ = [
     "open_embedder",
     "prepare_model",
     "readiness",
+    "text_to_embed",
 ]

@@ -18,6 +18,7 @@ from ibex.memory.repository.embeddings import spelled
 from ibex.memory.repository.index_rows import CURRENT_ROWS, IndexRow
 from ibex.storage import Connection, Postgres
 
+MOST_NEAREST = 200
 # Candidates of the approximate index that are kept at a time; its recall of the nearest 100 is above 0.99 with
 # this on a million vectors.
 _EF_SEARCH = 200
@@ -112,7 +113,7 @@ async def nearest(postgres: Postgres, selection: Selection, to: Nearest, most: i
     A vector may be of an earlier text, which whoever reads the row will see.
     """
     found = await _nearest_by_index(postgres, selection, to, most)
-    return found if len(found) == most else await _nearest_of_all(postgres, selection, to, most)
+    return found if len(found) == most else await nearest_of_all(postgres, selection, to, most)
 
 
 async def _nearest_by_index(
@@ -129,13 +130,14 @@ async def _nearest_by_index(
                 " set_config('hnsw.scan_mem_multiplier', %s, true)",
                 (str(_EF_SEARCH), str(_MOST_SCANNED), str(_SCAN_MEMORY)),
             )
-            await cursor.execute(by_index(selection, to), _with_vector(selection, to, most))
+            await cursor.execute(by_index(selection, to), parameters(selection, to, most))
         return dict(await cursor.fetchall())
 
 
-async def _nearest_of_all(
+async def nearest_of_all(
     postgres: Postgres, selection: Selection, to: Nearest, most: int
 ) -> dict[UUID, float]:
+    """As `nearest`, compared with all of the partitions, whatever that takes."""
     rows: list[TupleRow] = await postgres.fetch_all(
         selection.org_id,
         f"""
@@ -148,7 +150,7 @@ async def _nearest_of_all(
         ORDER BY stored.embedding <=> %(vector)s::halfvec
         LIMIT %(most)s
         """,
-        {**_with_vector(selection, to, most), "model": to.model},
+        {**parameters(selection, to, most), "model": to.model},
         row=tuple_row,
     )
     return dict(rows)
@@ -286,7 +288,8 @@ _SAME_SESSION: LiteralString = """
 """
 
 
-def _with_vector(selection: Selection, to: Nearest, most: int) -> dict[str, Any]:
+def parameters(selection: Selection, to: Nearest, most: int) -> dict[str, Any]:
+    """Of `by_index`."""
     return {**selection.parameters(), "vector": spelled(to.vector), "most": most}
 
 

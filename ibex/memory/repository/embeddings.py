@@ -30,6 +30,7 @@ class Unembedded:
     partition_id: int
     version: int
     content: str = field(repr=False)
+    speaker: str | None
 
 
 def spelled(vector: NDArray[np.float32]) -> str:
@@ -106,7 +107,7 @@ async def unembedded(postgres: Postgres, org_id: UUID, after: UUID | None, limit
     return await postgres.fetch_all(
         org_id,
         """
-        SELECT id, partition_id, version, content
+        SELECT id, partition_id, version, content, speaker
         FROM ibex.memories
         WHERE status = 'active' AND embedded_version < version AND (%(after)s::uuid IS NULL OR id > %(after)s)
         ORDER BY id

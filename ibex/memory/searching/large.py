@@ -16,14 +16,13 @@ from ibex.memory.searching.query import Filters, SearchQuery
 from ibex.memory.searching.questions import Question
 from ibex.storage import Postgres
 
-# Of each way to find candidates.
-_NEAREST = 200
+# Candidates of each way to find them.
 _WITH_WORDS = 200
 _NEWEST = 50
 # The question's words that are looked for; its longest are mostly its rarest.
-_MOST_WORDS = 12
+_MOST_WORDS = 8
 # Pairs are asked for among as many, since a pair of common words may be rare.
-_MOST_PAIRED = 6
+_MOST_PAIRED = 4
 # So many of them are indexed; the best of these together with the turns around them.
 _INDEXED = 300
 _SEEDS = 40
@@ -45,16 +44,16 @@ class Candidates:
         model: int | None,
     ) -> IndexedPartition:
         chosen = selection(scope, query.filters, states)
-        most = max(_NEAREST, query.limit)
+        most = max(candidates.MOST_NEAREST, query.limit)
         terms = self._terms(query.text)
         sets = _sets(terms)
         near, having, new = await asyncio.gather(
             self._nearest(chosen, question, model, most),
-            candidates.with_words(self._postgres, chosen, sets, most),
+            candidates.with_words(self._postgres, chosen, sets, max(_WITH_WORDS, query.limit)),
             candidates.newest(self._postgres, chosen, max(_NEWEST, query.limit)),
         )
         live = sum(state.live for state in states)
-        ranked = _ranked(near, dict(zip(sets, having, strict=True)), live, most)
+        ranked = _ranked(near, dict(zip(sets, having, strict=True)), live)
         best = ranked[: max(_INDEXED, query.limit)]
         rows = await candidates.rows_with_neighbours(
             self._postgres, chosen, list({*best, *new}), best[:_SEEDS], model
@@ -98,7 +97,6 @@ def _ranked(
     near: Mapping[UUID, float],
     having: Mapping[tuple[str, ...], Sequence[UUID]],
     live: int,
-    most: int,
 ) -> list[UUID]:
     """All that were found, the likeliest first: by the rarity of the words each has, and by its cosine."""
     matched: dict[UUID, set[str]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 from uuid import UUID
 
-from ibex.memory.embedding import Embedder, EmbedderUnavailableError
+from ibex.memory.embedding import Embedder, EmbedderUnavailableError, text_to_embed
 from ibex.memory.repository import embeddings, partitions
 from ibex.memory.repository.embeddings import NewEmbedding
 from ibex.storage import DatabaseUnavailableError, Postgres
@@ -69,7 +69,9 @@ class EmbeddingBacklog:
         last: UUID | None = None
         while waiting := await embeddings.unembedded(self._postgres, org_id, last, _BATCH):
             last = waiting[-1].id
-            vectors = await self._embedder.embed([each.content for each in waiting])
+            vectors = await self._embedder.embed(
+                [text_to_embed(each.content, each.speaker) for each in waiting]
+            )
             found = {
                 each.id: NewEmbedding(each.id, each.version, vector)
                 for each, vector in zip(waiting, vectors, strict=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ibex.memory.embedding import Embedder, EmbedderUnavailableError
+from ibex.memory.embedding import Embedder, EmbedderUnavailableError, text_to_embed
 from ibex.memory.repository import embeddings
 from ibex.memory.writing.draft import Draft
 from ibex.storage import Postgres
@@ -36,7 +36,7 @@ class Vectors:
     async def embedded(self, drafts: Sequence[Draft]) -> list[Draft]:
         """The drafts, with vectors for those that will be searched if they can be had now."""
         active = [draft for draft in drafts if draft.is_active]
-        vectors = await self._of([draft.memory.content for draft in active])
+        vectors = await self._of([_text(draft) for draft in active])
         if vectors is None:
             return list(drafts)
         found = {draft.memory.id: vector for draft, vector in zip(active, vectors, strict=True)}
@@ -60,3 +60,7 @@ class Vectors:
         except (EmbedderUnavailableError, TimeoutError) as error:
             logger.warning("memories are stored without vectors for now (%s)", type(error).__name__)
             return None
+
+
+def _text(draft: Draft) -> str:
+    return text_to_embed(draft.memory.content, draft.memory.provenance.speaker)
