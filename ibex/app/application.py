@@ -6,9 +6,10 @@ import ibex
 from ibex.app.auth import AuthParts
 from ibex.app.proxy import ProxyParts
 from ibex.app.readiness import dependencies
-from ibex.app.shared import Connections, Shared
+from ibex.app.shared import USER_AGENT, Connections, Shared
 from ibex.auth.rpc import Listener, rpc_server
 from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
+from ibex.memory import MemoryParts
 from ibex.rest import RestApplication
 from ibex.settings import Settings
 from ibex.storage import Stores
@@ -32,9 +33,10 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         ClientAddress(parse_networks(settings.trusted_proxies)),
     )
     auth = AuthParts(settings, connections, stores, shared)
+    memory = MemoryParts(settings, stores.looking_up, stores.writing, auth.administration.agents, USER_AGENT)
     proxy = ProxyParts(settings, stores, shared, auth)
     rest = RestApplication(
-        auth.routers(settings, connections, stores),
+        [*auth.routers(settings), *memory.routers(auth.access)],
         version=ibex.__version__,
         recognise=auth.access.recognise,
         body_bytes=settings.body_limit_bytes,
@@ -62,6 +64,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
             part.start()
             running.push_async_callback(part.stop)
         auth.start(running)
+        memory.start(running)
         proxy.start(running)
         await _serve_rpc(settings, stores, shared, auth, running)
         instruments.processes.add()

@@ -70,9 +70,7 @@ class AuthParts:
             processes_at_start=settings.workers,
         )
         self.access = Access(self.validator, self._limit, self.refusals.add)
-
-    def routers(self, settings: Settings, connections: Connections, stores: Stores) -> Sequence[APIRouter]:
-        administration = Administration.over(
+        self.administration = Administration.over(
             stores.looking_up,
             stores.listener,
             connections.pepper,
@@ -80,8 +78,10 @@ class AuthParts:
             settings.providers,
             Quota.of(settings),
         )
+
+    def routers(self, settings: Settings) -> Sequence[APIRouter]:
         return endpoints.routers(
-            administration,
+            self.administration,
             self.access,
             limit_defaults=self._limit_defaults,
             organization_grace=timedelta(days=settings.organization_grace_days),

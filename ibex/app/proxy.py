@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
-import ibex
 from ibex.app.auth import AuthParts
-from ibex.app.shared import Shared
+from ibex.app.shared import USER_AGENT, Shared
 from ibex.http import Routes
 from ibex.proxy import (
     Admission,
@@ -25,8 +24,6 @@ from ibex.proxy import (
 from ibex.settings import Settings
 from ibex.storage import Stores
 
-_USER_AGENT = f"ibex/{ibex.__version__}"
-
 
 class ProxyParts:
     """Calls of models: from admission to the provider and back, and the turns that are kept of them."""
@@ -38,7 +35,7 @@ class ProxyParts:
             capacity=settings.turn_buffer,
             dropped=lambda n: instruments.rows_dropped.add("turn", amount=n),
         )
-        self._upstreams = build_upstreams(settings.providers, _USER_AGENT)
+        self._upstreams = build_upstreams(settings.providers, USER_AGENT)
         self._router = _router(settings, self._upstreams)
         self._admission = Admission(
             auth.validator, auth.limiter, auth.limit_book, instruments, auth.refusals.add
@@ -99,7 +96,7 @@ class ProxyParts:
 
 def dead_ends(settings: Settings) -> list[tuple[str, str]]:
     """Aliases with a model that no provider serves, each with that model."""
-    return _router(settings, build_upstreams(settings.providers, _USER_AGENT)).dead_ends()
+    return _router(settings, build_upstreams(settings.providers, USER_AGENT)).dead_ends()
 
 
 def _router(settings: Settings, upstreams: Mapping[str, Upstream]) -> Router:

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass, field
 
+import ibex
 from ibex.auth import KeyRing
 from ibex.http import ClientAddress, Deadlines
 from ibex.telemetry import AccessLog, Instruments, Tracing
+
+# What IBEX calls itself towards other services.
+USER_AGENT = f"ibex/{ibex.__version__}"
 
 
 @dataclass(frozen=True, slots=True)

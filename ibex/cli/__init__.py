@@ -13,6 +13,7 @@ from ibex.cli.credential import credential
 from ibex.cli.doctor import doctor
 from ibex.cli.keys import keys
 from ibex.cli.limit import limit
+from ibex.cli.models import models
 from ibex.cli.organization import org
 from ibex.cli.serve import migrate, serve
 from ibex.cli.token import token
@@ -36,7 +37,21 @@ def main(context: click.Context, /, **options: Any) -> None:
     logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 
 
-for command in (serve, worker, migrate, org, user, token, agent, audit, credential, keys, limit, doctor):
+for command in (
+    serve,
+    worker,
+    migrate,
+    org,
+    user,
+    token,
+    agent,
+    audit,
+    credential,
+    keys,
+    limit,
+    models,
+    doctor,
+):
     main.add_command(command)
 
 __all__ = ["main"]

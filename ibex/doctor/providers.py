@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 import orjson
 
 from ibex.doctor.finding import Finding, ok, problem, warning
-from ibex.proxy.providers.base import BrokenAnswerError, UnreachableError
-from ibex.proxy.providers.http1 import Answer, HttpClient
+from ibex.http1 import Answer, BrokenAnswerError, HttpClient, UnreachableError
 from ibex.settings import ProviderSettings, Settings
 
 _PATIENCE = 5.0

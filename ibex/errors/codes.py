@@ -41,6 +41,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
+    DUPLICATE_CONTENT = "DUPLICATE_CONTENT"
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
@@ -175,6 +176,12 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         "What is asked does not go with how things are: a name is taken, there are too many, an organization "
         "keeps an owner.",
         "The message says what stands in the way; change that first. `param` names a field that is taken.",
+    ),
+    ErrorCode.DUPLICATE_CONTENT: Explanation(
+        409,
+        _INVALID,
+        "The same text is remembered in this scope already.",
+        "`detail` is the id of the memory that has it; change that one, or leave it as it is.",
     ),
     ErrorCode.REQUEST_TIMEOUT: Explanation(
         408,

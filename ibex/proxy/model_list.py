@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ibex.proxy.providers.base import BrokenAnswerError, UnreachableError
+from ibex.http1 import BrokenAnswerError, UnreachableError
 from ibex.proxy.providers.calling import Upstream
 from ibex.proxy.routing import Router
 from ibex.tasks import SharedTask

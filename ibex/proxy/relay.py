@@ -2,8 +2,8 @@
 
 from ibex.errors import ErrorCode, IbexError
 from ibex.http import Deadline
+from ibex.http1 import BrokenAnswerError
 from ibex.proxy.capture import Capture
-from ibex.proxy.providers.base import BrokenAnswerError
 from ibex.proxy.providers.calling import Answer
 from ibex.proxy.reply import Reply
 

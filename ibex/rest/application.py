@@ -1,5 +1,6 @@
 """The REST interface as one ASGI application, within the same limits as the request path."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,6 +16,7 @@ from ibex.errors import ErrorCode, IbexError, envelope
 from ibex.http import (
     ClientAddress,
     ClientGoneError,
+    Deadline,
     Deadlines,
     Message,
     Receive,
@@ -28,15 +30,16 @@ from ibex.ids import uuid7
 from ibex.rest import beside, failures, openapi, parameters, strict_json
 from ibex.rest.exchange import KEY, Exchange
 from ibex.rest.methods import methods_of
+from ibex.rest.routes import LongBodyRoute, StreamedBodyRoute
 from ibex.telemetry import AccessLog, Instruments, trace_of
 
 logger = logging.getLogger(__name__)
 
 _OPERATION = "management"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-# Several times what any of these bodies needs. Checking one takes far longer than parsing what agents send,
+# Several times what most of these bodies need. Checking one takes far longer than parsing what agents send,
 # and nothing else happens in the process meanwhile.
-_LARGEST_BODY = 128 << 10
+_LARGEST_SHORT_BODY = 128 << 10
 
 
 class RestApplication:
@@ -45,7 +48,8 @@ class RestApplication:
     Parameters
     ----------
     recognise: raises the 401, 403 and 503 of authentication; a stranger's body is not even read.
-    body_bytes, body_seconds: within what a request's body must arrive; 128 KiB at most.
+    body_bytes, body_seconds: within what a request's body must arrive; 128 KiB at most but for a
+        `LongBodyRoute`. Of one that is streamed the seconds are for each part.
     """
 
     def __init__(
@@ -76,7 +80,8 @@ class RestApplication:
         openapi.publish(self.application, docs_base_url, beside.paths())
         failures.install(self.application, docs_base_url)
         self._recognise = recognise
-        self._body_bytes = min(body_bytes, _LARGEST_BODY)
+        self._body_bytes = body_bytes
+        self._short_body_bytes = min(body_bytes, _LARGEST_SHORT_BODY)
         self._body_seconds = body_seconds
         self._client_address = client_address
         self._deadlines = deadlines
@@ -122,14 +127,13 @@ class RestApplication:
 
         try:
             headers.refuse_repeated()
-            body = b""
-            if self._is_served(inner) and method in _WITH_BODY and _has_body(headers):
+            route = self._route(inner)
+            if route is not None and method in _WITH_BODY and _has_body(headers):
                 await self._recognise(exchange)
-                body = await read_body(
-                    receive, headers, deadline, limit=self._body_bytes, within=self._body_seconds
-                )
-                strict_json.check(body)
-            await self.application(inner, _replaying(body, receive), answer)
+                receive = await self._received(route, headers, receive, deadline)
+            else:
+                receive = _replaying(b"", receive)
+            await self.application(inner, receive, answer)
         except IbexError as error:
             await self._refuse(exchange, error, answer)
         except ClientGoneError:
@@ -147,13 +151,27 @@ class RestApplication:
             self._deadlines.close(deadline)
             self._record(inner, scope["method"], exchange, time.perf_counter() - started)
 
-    def _is_served(self, scope: Scope) -> bool:
-        """Whether there is a route for path and method. Raises VALIDATION_ERROR for its parameters."""
+    def _route(self, scope: Scope) -> APIRoute | None:
+        """The route for path and method, if there is one. Raises VALIDATION_ERROR for its parameters."""
         for route in self.routes:
             if route.matches(scope)[0] is Match.FULL:
                 parameters.check(route, scope)
-                return True
-        return False
+                return route
+        return None
+
+    async def _received(
+        self, route: APIRoute, headers: RequestHeaders, receive: Receive, deadline: Deadline
+    ) -> Receive:
+        """What the route reads: a body that has arrived and was checked, or the one that arrives."""
+        if isinstance(route, StreamedBodyRoute):
+            return _patient(receive, deadline, self._body_seconds)
+        limit = self._body_bytes if isinstance(route, LongBodyRoute) else self._short_body_bytes
+        body = await read_body(receive, headers, deadline, limit=limit, within=self._body_seconds)
+        if len(body) > _LARGEST_SHORT_BODY:
+            await asyncio.to_thread(strict_json.check, body)
+        else:
+            strict_json.check(body)
+        return _replaying(body, receive)
 
     async def _refuse(self, exchange: Exchange, error: IbexError, answer: Send) -> None:
         exchange.error_code = error.code
@@ -189,6 +207,23 @@ def _headers(exchange: Exchange, started: float) -> list[tuple[bytes, bytes]]:
 
 def _has_body(headers: RequestHeaders) -> bool:
     return (headers.text(b"content-length") or "0") != "0" or headers.text(b"transfer-encoding") is not None
+
+
+def _patient(receive: Receive, deadline: Deadline, seconds: float) -> Receive:
+    """A body that arrives part by part, none of which may keep the reader waiting."""
+
+    async def receive_in_time() -> Message:
+        try:
+            with deadline.within(seconds):
+                return await receive()
+        except TimeoutError:
+            raise IbexError(
+                ErrorCode.REQUEST_TIMEOUT,
+                f"Nothing of the body arrived within {seconds:g} s.",
+                headers={"Connection": "close"},
+            ) from None
+
+    return receive_in_time
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

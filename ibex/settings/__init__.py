@@ -2,6 +2,7 @@
 
 from ibex.settings.loading import SettingsError, load
 from ibex.settings.schema import (
+    EmbedderSettings,
     LimitSettings,
     ProviderSettings,
     RetrySettings,
@@ -10,6 +11,7 @@ from ibex.settings.schema import (
 )
 
 __all__ = [
+    "EmbedderSettings",
     "LimitSettings",
     "ProviderSettings",
     "RetrySettings",

@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from ibex.settings.headers import api_key
 from ibex.settings.schema import (
+    EmbedderSettings,
     LimitSettings,
     ProviderSettings,
     RetrySettings,
@@ -98,7 +99,7 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[tuple[str, .
         if path is None:
             raise SettingsError(f"{variable} is not a setting of IBEX.{_did_you_mean(variable, list(known))}")
         value: Any = text
-        if path[-1] in {"providers", "aliases", "limits"}:
+        if path[-1] in {"providers", "aliases", "limits", "embedder"}:
             try:
                 value = json.loads(text)
             except ValueError as error:
@@ -192,7 +193,11 @@ def _reason(problem: ErrorDetails) -> str:
 
 
 def _names_beside(location: tuple[int | str, ...]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {"limits": LimitSettings, "providers": ProviderSettings}
+    sections: dict[str, type[BaseModel]] = {
+        "embedder": EmbedderSettings,
+        "limits": LimitSettings,
+        "providers": ProviderSettings,
+    }
     if len(location) == 1:
         return list(Settings.model_fields)
     inner: dict[str, type[BaseModel]] = {"timeouts": TimeoutSettings, "retries": RetrySettings}

@@ -106,6 +106,25 @@ class LimitSettings(Section):
     organization_concurrent: ConcurrentOrNone = None
 
 
+class EmbedderSettings(Section):
+    """What makes vectors of texts: a model that runs here, a service, or nothing."""
+
+    kind: Literal["local", "remote", "none"] = "local"
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    url: HttpUrl | None = None
+    model: str | None = None
+    api_key: ApiKey | None = None
+    dimensions: Annotated[int | None, Field(ge=1, le=16_000)] = None
+    timeout_seconds: Seconds = 10.0
+
+    @model_validator(mode="after")
+    def _a_service_is_described(self) -> Self:
+        missing = [name for name in ("url", "model", "dimensions") if getattr(self, name) is None]
+        if self.kind == "remote" and missing:
+            raise ValueError(f"a remote embedder needs {', '.join(f'`{name}`' for name in missing)}")
+        return self
+
+
 class Settings(Section):
     """Everything that can be configured. Defaults start a complete service on this machine."""
 
@@ -149,6 +168,9 @@ class Settings(Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log: bool = True
     otlp_endpoint: HttpUrl | None = None
+    model_path: Path | None = None
+    model_hub_url: HttpUrl = "https://huggingface.co"
+    embedder: EmbedderSettings = EmbedderSettings()
     limits: LimitSettings = LimitSettings()
     providers: Mapping[Name, ProviderSettings] = Field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)

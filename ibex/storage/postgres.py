@@ -138,13 +138,15 @@ class Postgres:
         parameters: Parameters = (),
         *,
         row: BaseRowFactory[Row] | AsyncRowFactory[Row],
+        binary: bool = False,
     ) -> list[Row]:
         """Rows of one statement. Tenant and statement travel in a single round trip.
 
         What a pipeline sends up to its end is one transaction ("Pipelining" in PostgreSQL's description of
-        its protocol), without a BEGIN or COMMIT that would have to be waited for.
+        its protocol), without a BEGIN or COMMIT that would have to be waited for. `binary` is worth it for
+        many rows or long bytea.
         """
-        async with self._statement(org_id, query, parameters, row) as cursor:
+        async with self._statement(org_id, query, parameters, row, binary) as cursor:
             return await cursor.fetchall()
 
     async def fetch_one(
@@ -189,12 +191,13 @@ class Postgres:
         query: LiteralString,
         parameters: Parameters,
         row: BaseRowFactory[Row] | AsyncRowFactory[Row],
+        binary: bool = False,
     ) -> AsyncIterator[psycopg.AsyncCursor[Row]]:
         with _unavailability():
             async with self._connection() as connection, connection.cursor(row_factory=row) as cursor:
                 async with connection.pipeline():
                     await connection.execute(_ENTER, self._entry(org_id, self._patience))
-                    await cursor.execute(query, parameters)
+                    await cursor.execute(query, parameters, binary=binary)
                 yield cursor
 
     def _entry(self, org_id: UUID | None, idle: float) -> tuple[str, str, str, str]:

@@ -11,19 +11,27 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from ibex.settings import LimitSettings, ProviderSettings, RetrySettings, Settings, TimeoutSettings
+from ibex.settings import (
+    EmbedderSettings,
+    LimitSettings,
+    ProviderSettings,
+    RetrySettings,
+    Settings,
+    TimeoutSettings,
+)
 from ibex.settings.loading import PREFIX
 from ibex.settings.schema import Section
 
 # A section is written below this prefix. Only top-level settings and limits have variables of their own.
 SECTIONS: Mapping[str, type[Section]] = {
     "": Settings,
+    "embedder.": EmbedderSettings,
     "limits.": LimitSettings,
     "providers.NAME.": ProviderSettings,
     "providers.NAME.timeouts.": TimeoutSettings,
     "providers.NAME.retries.": RetrySettings,
 }
-_WITH_VARIABLES = ("", "limits.")
+_WITH_VARIABLES = ("", "embedder.", "limits.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,19 @@ installation: SELECT; INSERT
 limit_overrides: SELECT; DELETE;
     INSERT org_id id scope subject requests_per_minute tokens_per_minute concurrent_requests;
     UPDATE requests_per_minute tokens_per_minute concurrent_requests updated_at
+embedding_models: SELECT; INSERT
+memories: SELECT; INSERT; DELETE;
+    UPDATE revision version kind status content content_hash words confidence risk pinned tags metadata
+        valid_from valid_until helpful unhelpful uses last_used_at embedded_version updated_at
+memory_claims: SELECT; INSERT; DELETE
+memory_conflicts: SELECT; INSERT; UPDATE status resolved_at
+memory_embeddings: SELECT; INSERT; DELETE; UPDATE version embedding
+memory_erasures: SELECT; INSERT
+memory_feedback: SELECT; INSERT
+memory_labels: SELECT; INSERT; DELETE
+memory_partitions: SELECT; INSERT; UPDATE revision epoch live
+memory_relations: SELECT; INSERT; DELETE
+memory_versions: SELECT; INSERT
 organizations: SELECT; INSERT id slug name; UPDATE name status allows_caller_keys delete_after
 provider_credentials: SELECT; DELETE; INSERT org_id provider sealed key_id hint;
     UPDATE sealed key_id hint updated_at
@@ -89,7 +102,12 @@ _EXECUTABLE = (
     "find_organization(text)",
     "find_principal(uuid,uuid,text)",
     "is_last_with_platform_rights(uuid)",
+    (
+        "memories_with_words(bigint[],tsquery[],integer,text,text[],text[],text[],text[],text,"
+        "timestamp with time zone,timestamp with time zone,real,boolean)"
+    ),
     "next_organization(uuid)",
+    "next_organization_to_embed(uuid)",
     "next_organization_to_erase(uuid)",
     "note_change(text,uuid)",
 )

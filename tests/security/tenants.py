@@ -8,6 +8,8 @@ from psycopg import Connection, sql
 from ibex.ids import uuid7
 
 WRITTEN_BY_TRIGGERS = ("audit_chains",)
+# Their rows hold ids and numbers only.
+WITHOUT_TEXT = ("memory_relations", "memory_embeddings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Tenant:
     user_id: UUID = field(default_factory=uuid7)
     token_id: UUID = field(default_factory=uuid7)
     turn_id: UUID = field(default_factory=uuid7)
+    memory_id: UUID = field(default_factory=uuid7)
 
     def rows(self) -> dict[str, dict[str, object]]:
         """Table → a row of this tenant, in an order that references allow."""
@@ -76,6 +79,7 @@ class Tenant:
                 "subject": self.canary,
                 "requests_per_minute": 1,
             },
+            **self._memory_rows(),
             "audit_events": {
                 "org_id": self.id,
                 "id": uuid7(),
@@ -85,9 +89,82 @@ class Tenant:
             },
         }
 
+    def _memory_rows(self) -> dict[str, dict[str, object]]:
+        # The number of a partition is the database's own choice.
+        partition = sql.SQL(
+            "(SELECT id FROM ibex.memory_partitions WHERE user_id = {} ORDER BY id DESC LIMIT 1)"
+        ).format(sql.Literal(self.canary))
+        belongs = {"org_id": self.id, "memory_id": self.memory_id}
+        return {
+            "memory_partitions": {"org_id": self.id, "agent_id": self.agent_id, "user_id": self.canary},
+            "memories": {
+                "org_id": self.id,
+                "id": self.memory_id,
+                "partition_id": partition,
+                "revision": 1,
+                "agent_id": self.agent_id,
+                "user_id": self.canary,
+                "visibility": "agent",
+                "kind": "factual",
+                "status": "active",
+                "content": self.canary,
+                "content_hash": self.canary.encode().ljust(32, b"-"),
+                "words": self.canary,
+                "confidence": 1.0,
+                "observed_at": "now",
+            },
+            "memory_versions": {
+                **belongs,
+                "version": 1,
+                "content": self.canary,
+                "kind": "factual",
+                "status": "active",
+                "confidence": 1.0,
+                "pinned": False,
+                "tags": [],
+                "metadata": "{}",
+                "effective_from": "now",
+                "actor": "test",
+                "action": "memory.create",
+            },
+            "memory_labels": {**belongs, "label": self.canary, "confidence": 1.0},
+            "memory_claims": {
+                **belongs,
+                "partition_id": partition,
+                "claim": self.canary.encode().ljust(16, b"-")[:16],
+            },
+            "memory_relations": {**belongs, "kind": "derives_from", "other_id": self.memory_id},
+            "memory_conflicts": {
+                **belongs,
+                "id": uuid7(),
+                "other_id": self.memory_id,
+                "reason": self.canary,
+            },
+            "memory_feedback": {
+                **belongs,
+                "id": uuid7(),
+                "signal": "helpful",
+                "weight": 1.0,
+                "source": self.canary,
+                "actor": "test",
+            },
+            "memory_erasures": {**belongs, "id": uuid7(), "actor": self.canary, "erased": "{}"},
+            "memory_embeddings": {
+                **belongs,
+                "model_id": 1,
+                "partition_id": partition,
+                "version": 1,
+                "embedding": str([1.0] + [0.0] * 383),
+            },
+        }
+
     def tables(self) -> list[str]:
         """Every table in which it has a row, those included that triggers write."""
         return [*self.rows(), *WRITTEN_BY_TRIGGERS]
+
+    def marked(self) -> set[str]:
+        """Those whose rows carry the canary."""
+        return {*self.rows()} - {*WITHOUT_TEXT}
 
     def insert(self, connection: Connection) -> None:
         # The trigger that chains the audit reads the chain of the organization that is set.
@@ -101,7 +178,9 @@ def insert(connection: Connection, table: str, row: dict[str, object]) -> None:
         sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
             sql.Identifier("ibex", table),
             sql.SQL(", ").join(map(sql.Identifier, row)),
-            sql.SQL(", ").join(sql.Placeholder() * len(row)),
+            sql.SQL(", ").join(
+                value if isinstance(value, sql.Composable) else sql.Placeholder() for value in row.values()
+            ),
         ),
-        list(row.values()),
+        [value for value in row.values() if not isinstance(value, sql.Composable)],
     )

@@ -14,7 +14,15 @@ from tests.security.catalogue import granted, holes, privileges, tenant_tables
 from tests.security.tenants import Tenant, insert
 
 ADA, BOB = "canary-of-ada", "canary-of-bob"
-REMOVABLE = ("provider_credentials", "limit_overrides")
+REMOVABLE = (
+    "provider_credentials",
+    "limit_overrides",
+    "memories",
+    "memory_claims",
+    "memory_embeddings",
+    "memory_labels",
+    "memory_relations",
+)
 
 
 @contextmanager
@@ -123,7 +131,7 @@ def test_each_organization_sees_its_own_rows_only(database: Database, ada: Tenan
             for table in mine.tables():
                 [row] = _everything_in(connection, table)
                 assert str(mine.id) in row
-                assert (mine.canary in row) == (table in mine.rows())
+                assert (mine.canary in row) == (table in mine.marked())
                 assert other.canary not in row
                 assert str(other.id) not in row
 
@@ -166,6 +174,10 @@ CHANGED_BY = {
     "sessions": "status = status",
     "provider_credentials": "updated_at = now()",
     "limit_overrides": "updated_at = now()",
+    "memory_partitions": "revision = revision + 1",
+    "memories": "status = status",
+    "memory_conflicts": "status = status",
+    "memory_embeddings": "version = version",
 }
 
 
@@ -179,7 +191,7 @@ def test_rows_of_another_organization_cannot_be_changed_or_taken(
         update = sql.SQL("UPDATE {} SET " + CHANGED_BY[table] + " WHERE {} = %s")
         assert connection.execute(update.format(name, key), (bob.id,)).rowcount == 0
         assert connection.execute(update.format(name, key), (ada.id,)).rowcount == 1
-        with pytest.raises(errors.InsufficientPrivilege, match="permission denied"):
+        with pytest.raises(errors.InsufficientPrivilege, match=r"row-level security|permission denied"):
             connection.execute(sql.SQL("UPDATE {} SET {} = %s").format(name, key), (bob.id,))
 
 
@@ -258,7 +270,7 @@ def test_turning_row_security_off_is_an_error_and_not_a_way_round(database: Data
             connection.execute("SELECT * FROM ibex.agents")
 
 
-@pytest.mark.parametrize("table", ["session_turns", "audit_events"])
+@pytest.mark.parametrize("table", ["session_turns", "audit_events", "memory_versions"])
 def test_what_is_append_only_stays(database: Database, ada: Tenant, table: str) -> None:
     for statement in ("UPDATE {} SET org_id = org_id", "DELETE FROM {}", "TRUNCATE {}"):
         query = sql.SQL(statement).format(sql.Identifier("ibex", table))

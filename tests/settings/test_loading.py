@@ -52,6 +52,15 @@ SCALARS: dict[str, tuple[str, Any]] = {
     "log_level": ("debug", "debug"),
     "access_log": ("false", False),
     "otlp_endpoint": ("http://collector:4318/", "http://collector:4318"),
+    "model_path": ("/models", Path("/models")),
+    "model_hub_url": ("https://hub.example.com/", "https://hub.example.com"),
+    "embedder.kind": ("none", "none"),
+    "embedder.threads": ("2", 2),
+    "embedder.url": ("http://10.0.0.7:8080/v1/", "http://10.0.0.7:8080/v1"),
+    "embedder.model": ("some-model", "some-model"),
+    "embedder.api_key": ("sk-embedding", SecretStr("sk-embedding")),
+    "embedder.dimensions": ("768", 768),
+    "embedder.timeout_seconds": ("2.5", 2.5),
     "limits.token_rpm": ("7", 7),
     "limits.agent_rpm": ("8", 8),
     "limits.organization_rpm": ("9", 9),
@@ -98,7 +107,7 @@ def refusal(environment: dict[str, str] | None = None, file: Path | None = None)
 
 def test_every_setting_is_in_the_table_above() -> None:
     names = {".".join(path) for path in _variables().values()}
-    assert names == {*SCALARS, *TLS, "limits", "providers", "aliases"}
+    assert names == {*SCALARS, *TLS, "limits", "providers", "aliases", "embedder"}
 
 
 def test_the_files_for_tls_are_given_together(tmp_path: Path) -> None:
@@ -419,3 +428,13 @@ def test_every_section_refuses_what_it_does_not_know() -> None:
 def test_the_address_that_is_shown_can_be_used(host: str, url: str) -> None:
     assert load({"IBEX_HOST": host}).url == url
     assert load({"IBEX_HOST": host, "IBEX_PUBLIC_URL": "https://ibex.example/"}).url == "https://ibex.example"
+
+
+def test_a_remote_embedder_needs_to_be_described() -> None:
+    with pytest.raises(SettingsError, match="a remote embedder needs `url`, `dimensions`"):
+        load({"IBEX_EMBEDDER_KIND": "remote", "IBEX_EMBEDDER_MODEL": "some-model"})
+
+
+def test_an_embedder_setting_that_is_misspelt_is_guessed(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Did you mean dimensions"):
+        load({}, file(tmp_path, "[embedder]\ndimension = 4"))

@@ -59,11 +59,3 @@ class Provider(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-class UnreachableError(Exception):
-    """No connection could be had in time."""
-
-
-class BrokenAnswerError(Exception):
-    """The connection ended, or the bytes made no sense, before the answer was complete."""

@@ -10,12 +10,11 @@ import orjson
 
 from ibex.errors import ErrorCode, IbexError
 from ibex.http import Deadline
+from ibex.http1 import BrokenAnswerError, UnreachableError
 from ibex.proxy.providers.base import (
-    BrokenAnswerError,
     Provider,
     ProviderRequest,
     ProviderResponse,
-    UnreachableError,
 )
 from ibex.proxy.providers.breaker import Admitted, CircuitBreaker
 from ibex.proxy.providers.failures import AttemptFailedError, from_answer, to_error

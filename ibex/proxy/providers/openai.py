@@ -7,8 +7,8 @@ import orjson
 from multidict import CIMultiDict
 
 from ibex.auth import ProviderKey
-from ibex.proxy.providers.base import BrokenAnswerError, ProviderRequest
-from ibex.proxy.providers.http1 import Answer, HttpClient
+from ibex.http1 import Answer, BrokenAnswerError, HttpClient
+from ibex.proxy.providers.base import ProviderRequest
 from ibex.settings import ProviderSettings
 
 _LARGEST_MODEL_LIST = 8 << 20

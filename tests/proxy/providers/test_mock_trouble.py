@@ -8,7 +8,8 @@ import pytest
 from openai.types import Model
 from openai.types.chat import ChatCompletionChunk
 
-from ibex.proxy.providers.base import BrokenAnswerError, Provider
+from ibex.http1 import BrokenAnswerError
+from ibex.proxy.providers.base import Provider
 from ibex.proxy.providers.mock import MockProvider
 from tests.proxy.providers.asking_the_mock import chat, chat_body, receive, send
 

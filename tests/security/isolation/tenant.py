@@ -1,5 +1,6 @@
 """An organization with one of everything, marked by a canary in every text it may choose."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -71,10 +72,35 @@ class Tenant:
                 "/v1/limits", json={"scope": "end_user", "subject": self.canary, "requests_per_minute": 60}
             )
             self.ids["limit_id"] = str(limit.json()["data"]["id"])
+            self.ids["memory_id"] = await made(
+                "/v1/memories",
+                {
+                    "agent_id": self.ids["agent_id"],
+                    "content": f"The {self.canary} sings.",
+                    "user_id": self.canary,
+                    "tags": [self.canary],
+                    "metadata": {self.canary: self.canary},
+                },
+            )
+            self.ids["conflict_id"] = await self._contradicted(client, made)
             credential = await client.put(
                 "/v1/provider-credentials/openai", json={"api_key": f"sk-{self.canary}"}
             )
             assert credential.is_success, credential.text
+
+    async def _contradicted(
+        self, client: httpx2.AsyncClient, made: Callable[[str, dict[str, object]], Awaitable[str]]
+    ) -> str:
+        """The id of a conflict: what was superseded is brought back."""
+        about = {"agent_id": self.ids["agent_id"], "user_id": self.canary}
+        old, _ = [
+            await made("/v1/memories", {**about, "content": f"I live in {city}.", "observed_at": at})
+            for city, at in (("Lyon", "2026-01-01T00:00:00Z"), ("Oslo", "2026-02-01T00:00:00Z"))
+        ]
+        answer = await client.post(f"/v1/memories/{old}/revert", json={"version": 1})
+        assert answer.is_success, answer.text
+        (conflict,) = (await client.get("/v1/memories/conflicts")).json()["data"]
+        return str(conflict["id"])
 
 
 def without(permission: str) -> Grant:

@@ -7,7 +7,7 @@ from typing import Final
 
 from multidict import CIMultiDict
 
-from ibex.proxy.providers.base import BrokenAnswerError
+from ibex.http1 import BrokenAnswerError
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream; charset=utf-8"

@@ -1,0 +1,26 @@
+"""Whether a memory helps, as a Beta distribution that feedback moves."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+Signal = Literal["helpful", "unhelpful"]
+
+_PRIOR = 1.0
+# Signals of weight 1 that count at most. What comes after pushes out what came before, so that a memory which
+# was praised a thousand times can still turn out to be of no use: fifty that say so halve what it had.
+_MOST_EVIDENCE = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """`helpful` and `unhelpful` are the parameters alpha and beta; both are 1 at first."""
+
+    helpful: float = _PRIOR
+    unhelpful: float = _PRIOR
+
+    def after(self, signal: Signal, weight: float) -> Self:
+        """With one more signal; its weight is above 0 and at most 1."""
+        helpful = self.helpful - _PRIOR + (weight if signal == "helpful" else 0.0)
+        unhelpful = self.unhelpful - _PRIOR + (weight if signal == "unhelpful" else 0.0)
+        kept = min(1.0, _MOST_EVIDENCE / max(helpful + unhelpful, _MOST_EVIDENCE))
+        return type(self)(_PRIOR + helpful * kept, _PRIOR + unhelpful * kept)

@@ -1,0 +1,42 @@
+"""A question to a set of memories."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ibex.memory.retrieval.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for, and what may be found.
+
+    Parameters
+    ----------
+    vector: of the text, by the model of the records' embeddings; float32, unit norm. None searches by words.
+    now: what "yesterday" is measured from, and recency.
+    session_id: only memories of this session.
+    where: only memories for which it is true. It is asked from the best downwards, and no more than needed.
+    pinned_first: pinned memories lead, whatever the question, in the order of their scores.
+
+    Raises ValueError when the vector holds anything but finite numbers.
+    """
+
+    text: str = field(repr=False)
+    vector: NDArray[np.float32] | None = field(repr=False)
+    now: datetime
+    session_id: str | None = None
+    where: Callable[[Record], bool] | None = None
+    pinned_first: bool = False
+
+    def __post_init__(self) -> None:
+        if self.vector is not None and not np.isfinite(self.vector).all():
+            raise ValueError("the vector of a query must be finite")
+
+    def admits(self, record: Record) -> bool:
+        if self.session_id is not None and record.session_id != self.session_id:
+            return False
+        return self.where is None or self.where(record)

@@ -1,0 +1,151 @@
+"""Finds memories of a scope."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from ibex.memory.embedding import Embedder
+from ibex.memory.memory import Memory, Scope
+from ibex.memory.repository import index_rows, memory_rows
+from ibex.memory.repository.index_rows import PartitionState
+from ibex.memory.retrieval.hit import Hit
+from ibex.memory.retrieval.query import Query
+from ibex.memory.retrieval.search import search
+from ibex.memory.searching.admission import Admission
+from ibex.memory.searching.answer import Found, SearchAnswer, source
+from ibex.memory.searching.index_cache import IndexCache, IndexKey
+from ibex.memory.searching.indexes import Indexes, beside_the_loop
+from ibex.memory.searching.large import Candidates
+from ibex.memory.searching.partition import IndexedPartition
+from ibex.memory.searching.query import SearchQuery
+from ibex.memory.searching.questions import Question, Questions
+from ibex.storage import Postgres
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How a process searches.
+
+    Parameters
+    ----------
+    cache_bytes: for the indexes of the partitions that were searched last.
+    exact_up_to: memories of a partition that is searched as a whole; of a larger one, candidates are.
+    embedder_patience: seconds to wait for the vector of a question; then words alone decide.
+    load_patience: seconds to wait for a partition to be read.
+    """
+
+    cache_bytes: int = 64 << 20
+    exact_up_to: int = 20_000
+    embedder_patience: float = 0.5
+    load_patience: float = 10.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class MemorySearch:
+    """Three steps: which partitions there are, which of their memories answer best, and those in full.
+
+    The vector of the question is made during the first. What the second knows of a partition is kept from
+    search to search, and is never behind the first.
+    """
+
+    def __init__(
+        self,
+        postgres: Postgres,
+        embedder: Embedder | None,
+        settings: SearchSettings = SearchSettings(),
+        *,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._postgres = postgres
+        self._questions = Questions(postgres, embedder, patience=settings.embedder_patience)
+        self._indexes = Indexes(postgres, IndexCache(settings.cache_bytes), patience=settings.load_patience)
+        self._candidates = Candidates(postgres)
+        self._settings = settings
+        self._now = now
+
+    async def search(self, scope: Scope, query: SearchQuery) -> SearchAnswer:
+        """The memories of a scope that answer best, and nothing from outside of it.
+
+        Raises `DatabaseUnavailableError`.
+        """
+        asking = asyncio.create_task(self._questions.embedded(query.text))
+        try:
+            states = await index_rows.partition_states(self._postgres, scope)
+            model = await self._questions.model()
+            question = await asking
+        finally:
+            asking.cancel()
+        partitions = await self._partitions(scope, query, question, states, model)
+        hits = await self._hits(scope, query, question, partitions)
+        memories = await self._memories(scope, query, states, [hit.record.id for hit in hits])
+        found = [(hit, memories[hit.record.id]) for hit in hits if hit.record.id in memories]
+        return SearchAnswer(
+            results=[
+                Found(memory, rank, hit.score, source(hit), hit.components if query.explain else None)
+                for rank, (hit, memory) in enumerate(found, start=1)
+            ],
+            degraded=question.degraded,
+        )
+
+    async def _partitions(
+        self,
+        scope: Scope,
+        query: SearchQuery,
+        question: Question,
+        states: Sequence[PartitionState],
+        model: int | None,
+    ) -> list[IndexedPartition]:
+        if query.as_of is not None:
+            rows = await index_rows.rows_as_of(
+                self._postgres, scope.org_id, [state.id for state in states], query.as_of, model
+            )
+            return [await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows))]
+        small = [state for state in states if state.live <= self._settings.exact_up_to]
+        large = [state for state in states if state.live > self._settings.exact_up_to]
+        partitions = [
+            await self._indexes.up_to_date(IndexKey(scope.org_id, state.id, model), state) for state in small
+        ]
+        if large:
+            partitions.append(await self._candidates.of(scope, query, question, large, model))
+        return partitions
+
+    async def _hits(
+        self,
+        scope: Scope,
+        query: SearchQuery,
+        question: Question,
+        partitions: Sequence[IndexedPartition],
+    ) -> list[Hit]:
+        asked = Query(
+            text=query.text,
+            vector=question.vector,
+            now=query.as_of or self._now(),
+            where=Admission(query.filters, scope.session_id, partitions),
+            pinned_first=query.pinned_first,
+        )
+        parts = [partition.index for partition in partitions]
+        return await beside_the_loop(sum(map(len, parts)), lambda: search(parts, asked, query.limit))
+
+    async def _memories(
+        self, scope: Scope, query: SearchQuery, states: Sequence[PartitionState], ids: Sequence[UUID]
+    ) -> dict[UUID, Memory]:
+        if not ids:
+            return {}
+        partition_ids = [state.id for state in states]
+        if query.as_of is not None:
+            return await memory_rows.as_of(
+                self._postgres,
+                scope.org_id,
+                ids,
+                query.as_of,
+                partition_ids=partition_ids,
+                session_id=scope.session_id,
+            )
+        return await memory_rows.live(
+            self._postgres, scope.org_id, ids, partition_ids=partition_ids, session_id=scope.session_id
+        )

@@ -1,0 +1,1 @@
+"""The way of a text into memory, stage by stage."""

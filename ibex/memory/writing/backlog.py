@@ -1,0 +1,100 @@
+"""Embeds later what could not be embedded when it was written."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from itertools import count
+from uuid import UUID
+
+from ibex.memory.embedding import Embedder, EmbedderUnavailableError, text_to_embed
+from ibex.memory.repository import embeddings, partitions
+from ibex.memory.repository.embeddings import NewEmbedding
+from ibex.storage import DatabaseUnavailableError, Postgres
+from ibex.tasks import BackgroundTask
+
+logger = logging.getLogger(__name__)
+
+# Half a second of the local model: a write that comes meanwhile does not wait long for its own vector.
+_BATCH = 32
+# Seconds between two looks for work, and after the embedder or the database was down.
+_PAUSE = 5.0
+
+
+class EmbeddingBacklog:
+    """Works through the memories without vectors, of one organization after the other, for ever.
+
+    Any number of processes may: what another one has embedded meanwhile is left as it is.
+
+    Parameters
+    ----------
+    pause: seconds between two looks for work.
+    """
+
+    def __init__(self, postgres: Postgres, embedder: Embedder, *, pause: float = _PAUSE) -> None:
+        self._postgres = postgres
+        self._embedder = embedder
+        self._pause = pause
+        self._task = BackgroundTask("embedding backlog", self._run)
+
+    def start(self) -> None:
+        self._task.start()
+
+    async def stop(self) -> None:
+        await self._task.stop()
+
+    async def clear(self) -> int:
+        """Embed all that waits now; how many memories that were.
+
+        Raises `EmbedderUnavailableError` and `DatabaseUnavailableError`; what was done until then is kept.
+        """
+        model = await embeddings.model_id(self._postgres, self._embedder.model)
+        embedded = 0
+        org_id = await embeddings.next_organization_to_embed(self._postgres, None)
+        while org_id is not None:
+            embedded += await self._clear_organization(org_id, model)
+            org_id = await embeddings.next_organization_to_embed(self._postgres, org_id)
+        return embedded
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.clear()
+            except (EmbedderUnavailableError, DatabaseUnavailableError) as error:
+                logger.warning("memories wait for their vectors (%s)", type(error).__name__)
+            await asyncio.sleep(self._pause)
+
+    async def _clear_organization(self, org_id: UUID, model: int) -> int:
+        embedded = 0
+        # One that has changed while its vector was made stays behind, and its turn comes with the next look.
+        last: UUID | None = None
+        while waiting := await embeddings.unembedded(self._postgres, org_id, last, _BATCH):
+            last = waiting[-1].id
+            vectors = await self._embedder.embed(
+                [text_to_embed(each.content, each.speaker) for each in waiting]
+            )
+            found = {
+                each.id: NewEmbedding(each.id, each.version, vector)
+                for each, vector in zip(waiting, vectors, strict=True)
+            }
+            for partition_id in sorted({each.partition_id for each in waiting}):
+                there = [found[each.id] for each in waiting if each.partition_id == partition_id]
+                embedded += await self._store(org_id, partition_id, model, there)
+        return embedded
+
+    async def _store(self, org_id: UUID, partition_id: int, model: int, found: Sequence[NewEmbedding]) -> int:
+        """How many were stored: not those that have changed or gone meanwhile."""
+        async with self._postgres.transaction(org_id) as connection:
+            partition = await partitions.lock_by_id(connection, partition_id)
+            if partition is None:
+                return 0
+            waiting = await embeddings.still_unembedded(
+                connection, partition_id, [each.memory_id for each in found]
+            )
+            current = [each for each in found if waiting.get(each.memory_id) == each.version]
+            if current:
+                revisions = zip((each.memory_id for each in current), count(partition.revision + 1))
+                async with connection.pipeline():
+                    await embeddings.store(connection, org_id, partition_id, model, current)
+                    await embeddings.mark_embedded(connection, partition_id, list(revisions))
+                    await partitions.advance(connection, partition_id, len(current), 0)
+            return len(current)

@@ -1,0 +1,54 @@
+"""Routes whose bodies are not like those of the others."""
+
+from collections.abc import AsyncIterator
+
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect, Request
+
+from ibex.errors import ErrorCode, IbexError
+from ibex.http import ClientGoneError
+from ibex.rest.exchange import exchange_of
+
+
+class LongBodyRoute(APIRoute):
+    """Takes bodies as long as the settings let them be."""
+
+
+class StreamedBodyRoute(APIRoute):
+    """Reads its body by itself, while it arrives (`body_lines`)."""
+
+
+async def body_lines(request: Request, media_type: str, *, longest: int) -> AsyncIterator[bytes]:
+    """The lines of a body, without their ends and without those that are blank.
+
+    Parameters
+    ----------
+    longest: most bytes of one line.
+
+    Raises UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE for a line that is too long, or `ClientGoneError`.
+    """
+    given = (exchange_of(request).headers.text(b"content-type") or "").partition(";")[0].strip().lower()
+    if given != media_type:
+        raise IbexError(
+            ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+            f"Send `Content-Type: {media_type}`, not `{given[:64] or 'none'}`.",
+            param="Content-Type",
+        )
+    rest = b""
+    try:
+        async for chunk in request.stream():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                _check_length(line, longest)
+                if line.strip():
+                    yield line
+            _check_length(rest, longest)
+    except ClientDisconnect:
+        raise ClientGoneError from None
+    if rest.strip():
+        yield rest
+
+
+def _check_length(line: bytes, longest: int) -> None:
+    if len(line) > longest:
+        raise IbexError(ErrorCode.PAYLOAD_TOO_LARGE, f"A line is longer than {longest} bytes.")

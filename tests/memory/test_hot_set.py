@@ -1,0 +1,195 @@
+"""The hot set shows what matters most, never what is gone, and its absence is nothing to worry about."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from ibex.memory.hot_set import SIZE, HotSet
+from ibex.memory.memory import Scope
+from ibex.memory.repository import hot_rows
+from ibex.memory.repository.hot_rows import PartitionVersion
+from ibex.memory.repository.partitions import PartitionKey
+from ibex.memory.searching import MemorySearch, SearchQuery
+from ibex.storage import Postgres, connect_single
+from tests.memory.searching.changing import change, erase
+from tests.memory.searching.storing import Stored, store
+from tests.operator import Operator
+
+
+@pytest_asyncio.fixture
+async def scope(operator: Operator) -> Scope:
+    org_id = await operator.organization()
+    return Scope(org_id, (await operator.agent(org_id)).id, "ada")
+
+
+@pytest.fixture
+def hot_set(operator: Operator) -> HotSet:
+    return HotSet(operator.postgres, operator.redis, within=5.0)
+
+
+@pytest_asyncio.fixture
+async def without_redis(operator: Operator) -> AsyncIterator[HotSet]:
+    """A hot set whose Redis refuses connections."""
+    nowhere = connect_single("redis://127.0.0.1:1/0", timeout=0.05)
+    yield HotSet(operator.postgres, nowhere)
+    await nowhere.aclose()
+
+
+def key_of(scope: Scope) -> PartitionKey:
+    return PartitionKey(scope.org_id, scope.agent_id, scope.user_id)
+
+
+async def texts(hot_set: HotSet, scope: Scope) -> list[str]:
+    return [memory.content for memory in (await hot_set.of(scope)).memories]
+
+
+def ago(days: float) -> datetime:
+    return datetime.now(UTC) - timedelta(days=days)
+
+
+async def test_pinned_memories_lead_and_newer_ones_come_first(
+    operator: Operator, scope: Scope, hot_set: HotSet
+) -> None:
+    await store(
+        operator.postgres,
+        scope.org_id,
+        Stored("old", scope.agent_id, "ada", observed_at=ago(300)),
+        Stored("new", scope.agent_id, "ada", observed_at=ago(1)),
+        Stored("pinned", scope.agent_id, "ada", observed_at=ago(900), pinned=True),
+    )
+    await hot_set.changed(key_of(scope))
+    assert await texts(hot_set, scope) == ["pinned", "new", "old"]
+
+
+async def test_it_holds_the_best_of_all_partitions_of_the_scope(
+    operator: Operator, scope: Scope, hot_set: HotSet
+) -> None:
+    other = await operator.create_agent(scope.org_id, "Other", "other")
+    await store(
+        operator.postgres,
+        scope.org_id,
+        *(Stored(f"hers {n}", scope.agent_id, "ada", observed_at=ago(n)) for n in range(SIZE)),
+        Stored("shared", other.id, None, visibility="org", observed_at=ago(0.5)),
+        Stored("of bob", scope.agent_id, "bob", observed_at=ago(0)),
+        Stored("of the other agent", other.id, "ada", observed_at=ago(0)),
+    )
+    for agent_id in (scope.agent_id, other.id, None):
+        for user_id in ("ada", "bob", None):
+            await hot_set.changed(PartitionKey(scope.org_id, agent_id, user_id))
+    found = await texts(hot_set, scope)
+    assert found[:3] == ["hers 0", "shared", "hers 1"]
+    assert len(found) == SIZE
+    assert not {"of bob", "of the other agent"} & set(found)
+
+
+async def test_private_memories_of_a_session_are_left_out(
+    operator: Operator, scope: Scope, hot_set: HotSet
+) -> None:
+    private = Stored("secret", scope.agent_id, "ada", session_id="s", visibility="session", pinned=True)
+    await store(operator.postgres, scope.org_id, private)
+    await hot_set.changed(key_of(scope))
+    assert await texts(hot_set, Scope(scope.org_id, scope.agent_id, "ada", "s")) == []
+
+
+@pytest.mark.parametrize("gone", ["superseded", "deleted", "archived", "quarantined"])
+async def test_what_is_no_longer_live_leaves_it(
+    operator: Operator, scope: Scope, hot_set: HotSet, gone: str
+) -> None:
+    memory = Stored("here", scope.agent_id, "ada")
+    await store(operator.postgres, scope.org_id, memory)
+    await hot_set.changed(key_of(scope))
+    await change(operator.postgres, scope, memory.id, f"status = '{gone}'")
+    await hot_set.changed(key_of(scope))
+    assert await texts(hot_set, scope) == []
+
+
+async def test_what_is_erased_leaves_redis(operator: Operator, scope: Scope, hot_set: HotSet) -> None:
+    memory = Stored("canary", scope.agent_id, "ada")
+    await store(operator.postgres, scope.org_id, memory)
+    await hot_set.changed(key_of(scope))
+    await erase(operator.postgres, scope, memory.id)
+    await hot_set.changed(key_of(scope))
+    for name in await operator.redis.keys("*memory*"):
+        assert b"canary" not in (await operator.redis.hget(name, "memories"))
+
+
+async def test_an_earlier_state_does_not_take_the_place_of_a_later_one(
+    operator: Operator, scope: Scope, hot_set: HotSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store(operator.postgres, scope.org_id, Stored("first", scope.agent_id, "ada"))
+    earlier = await hot_rows.version_of(operator.postgres, key_of(scope))
+    rows = await hot_rows.hot_rows(operator.postgres, key_of(scope))
+    await store(operator.postgres, scope.org_id, Stored("second", scope.agent_id, "ada"))
+    await hot_set.changed(key_of(scope))
+
+    async def late_version(postgres: Postgres, key: PartitionKey) -> PartitionVersion | None:
+        return earlier
+
+    async def late_rows(postgres: Postgres, key: PartitionKey) -> list[hot_rows.HotRow]:
+        return rows
+
+    monkeypatch.setattr(hot_rows, "version_of", late_version)
+    monkeypatch.setattr(hot_rows, "hot_rows", late_rows)
+    await hot_set.changed(key_of(scope))
+    assert set(await texts(hot_set, scope)) == {"first", "second"}
+
+
+async def test_it_tells_which_revision_it_shows(operator: Operator, scope: Scope, hot_set: HotSet) -> None:
+    await store(operator.postgres, scope.org_id, Stored("first", scope.agent_id, "ada"))
+    await hot_set.changed(key_of(scope))
+    # The process dies between this commit and the cache.
+    await store(operator.postgres, scope.org_id, Stored("second", scope.agent_id, "ada"))
+    shown = (await hot_set.of(scope)).shows
+    assert shown == {key_of(scope): PartitionVersion(epoch=0, revision=1)}
+    assert await hot_rows.version_of(operator.postgres, key_of(scope)) == PartitionVersion(0, 2)
+
+
+async def test_a_crash_before_the_cache_leaves_search_right(
+    operator: Operator, scope: Scope, hot_set: HotSet
+) -> None:
+    search = MemorySearch(operator.postgres, None)
+    await store(operator.postgres, scope.org_id, Stored("a cello", scope.agent_id, "ada"))
+    await search.search(scope, SearchQuery("cello"))
+    await hot_set.changed(key_of(scope))
+    await store(operator.postgres, scope.org_id, Stored("another cello", scope.agent_id, "ada"))
+    assert len((await search.search(scope, SearchQuery("cello"))).results) == 2
+
+
+async def test_without_redis_nothing_is_raised_and_nothing_is_known(
+    operator: Operator, scope: Scope, without_redis: HotSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store(operator.postgres, scope.org_id, Stored("canary", scope.agent_id, "ada"))
+    await without_redis.changed(key_of(scope))
+    assert (await without_redis.of(scope)).shows == {}
+    assert "not brought up to date" in caplog.text
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("broken", [b"", b"[1]", b"{", b'[{"id": "x"}]'])
+async def test_an_entry_that_cannot_be_read_counts_as_none(
+    operator: Operator, scope: Scope, hot_set: HotSet, broken: bytes
+) -> None:
+    await store(operator.postgres, scope.org_id, Stored("first", scope.agent_id, "ada"))
+    await hot_set.changed(key_of(scope))
+    (name,) = await operator.redis.keys("*memory*")
+    await operator.redis.hset(name, "memories", broken)
+    assert (await hot_set.of(scope)).shows == {}
+
+
+async def test_keys_stay_with_their_organization_and_expire(
+    operator: Operator, scope: Scope, hot_set: HotSet
+) -> None:
+    await store(operator.postgres, scope.org_id, Stored("first", scope.agent_id, "ada"))
+    await hot_set.changed(key_of(scope))
+    (name,) = await operator.redis.keys("*")
+    assert name.decode().startswith(f"ibex:{{{scope.org_id}}}:memory:hot:{scope.agent_id}:")
+    assert 0 < await operator.redis.pttl(name) <= 900_000
+
+
+async def test_a_partition_that_is_not_there_has_no_entry(operator: Operator, hot_set: HotSet) -> None:
+    org_id = await operator.organization()
+    await hot_set.changed(PartitionKey(org_id, UUID(int=1), None))
+    assert await operator.redis.keys("*") == []
