@@ -104,11 +104,15 @@ async def service(
 
 def _make_template(postgres: PostgresServer) -> None:
     """Migrate once; copying a database takes a fraction of the time."""
+    install_pgvector(postgres)
     with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
         connection.execute("CREATE DATABASE migrated OWNER ibex_owner")
-    with psycopg.connect(
-        make_conninfo(postgres.superuser_dsn, dbname="migrated"), autocommit=True
-    ) as connection:
-        connection.execute("CREATE EXTENSION vector")
         connection.execute("GRANT CONNECT ON DATABASE migrated TO ibex_service")
     migrate(make_conninfo(postgres.owner_dsn, dbname="migrated"))
+
+
+def install_pgvector(postgres: PostgresServer) -> None:
+    """In every database that is made from now on."""
+    template = make_conninfo(postgres.superuser_dsn, dbname="template1")
+    with psycopg.connect(template, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")

@@ -50,9 +50,12 @@ def test_the_documented_roles_suffice(postgres: PostgresServer, tmp_path: Path, 
 
 def _start_anew(admin: str, statements: str) -> None:
     """Only what the page says is left of roles and databases; the bundled ones have the same names."""
+    before, _, within = statements.partition("\\connect ibex\n")
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS ibex WITH (FORCE)")
         for role in ("ibex_owner", "ibex_service", "ibex"):
             connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
-        for statement in statements.split(";"):
+        for statement in before.split(";"):
             connection.execute(statement.encode())
+    with psycopg.connect(make_conninfo(admin, dbname="ibex"), autocommit=True) as connection:
+        connection.execute(within.encode())

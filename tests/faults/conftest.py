@@ -17,7 +17,7 @@ from ibex.embedded import PostgresServer, ValkeyServer
 from ibex.storage.migrations import migrate
 from tests.faults.calls import known
 from tests.faults.waiting import until
-from tests.fixtures import Database, Servers
+from tests.fixtures import Database, Servers, install_pgvector
 from tests.operator import Operator
 from tests.providers.stub import StubProvider
 from tests.service import Service
@@ -45,6 +45,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             server.launch()
         for server in (running.postgres, running.valkey):
             server.wait_ready()
+        install_pgvector(running.postgres)
         with psycopg.connect(running.postgres.superuser_dsn, autocommit=True) as connection:
             connection.execute("CREATE DATABASE migrated OWNER ibex_owner")
         migrate(make_conninfo(running.postgres.owner_dsn, dbname="migrated"))

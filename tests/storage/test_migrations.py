@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ibex.storage import migrations
 from ibex.storage.migrations import MigrationError, latest, migrate
-from tests.fixtures import Database, Servers
+from tests.fixtures import Database, Servers, install_pgvector
 
 _numbers = itertools.count(1)
 
@@ -60,6 +60,7 @@ def test_databases_of_one_server_are_migrated_together(data_servers: Servers) ->
     """Roles belong to the server, not to a database: each of the migrations would create the same one."""
     admin = data_servers.postgres.superuser_dsn
     names = ("one", "two", "three", "four")
+    install_pgvector(data_servers.postgres)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute("REVOKE CONNECT ON DATABASE ibex FROM ibex_service")
         connection.execute("DROP ROLE ibex_service")
@@ -114,6 +115,18 @@ def test_the_role_that_serves_may_not_migrate(empty: str, servers: Servers) -> N
     with pytest.raises(MigrationError, match="ibex_service serves requests and must not migrate"):
         migrate(serving)
     _assert_untouched(empty)
+
+
+def test_a_database_without_pgvector_is_told_what_to_do(servers: Servers) -> None:
+    admin = servers.postgres.superuser_dsn
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE bare OWNER ibex_owner TEMPLATE template0")
+    try:
+        with pytest.raises(MigrationError, match="CREATE EXTENSION vector"):
+            migrate(make_conninfo(servers.postgres.owner_dsn, dbname="bare"))
+    finally:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute("DROP DATABASE bare WITH (FORCE)")
 
 
 def test_the_role_that_serves_is_enough_where_there_is_nothing_to_migrate(database: Database) -> None:
@@ -205,4 +218,4 @@ def _assert_complete(dsn: str) -> None:
             "SELECT count(*) FROM pg_policies WHERE policyname = 'tenant'"
         ).fetchone()
     assert versions == [(latest(),)]
-    assert policies == (10,)
+    assert policies == (20,)
