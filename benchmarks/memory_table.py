@@ -83,7 +83,9 @@ def _load(
 def _without_indexes(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
     """Drop those that are made faster at the end; how to make them again."""
     names = ["memories_words", "memory_embeddings_1"]
-    found = connection.execute("SELECT indexdef FROM pg_indexes WHERE indexname = ANY(%s)", (names,)).fetchall()
+    found = connection.execute(
+        "SELECT indexdef FROM pg_indexes WHERE indexname = ANY(%s)", (names,)
+    ).fetchall()
     connection.execute("DROP INDEX ibex.memories_words, ibex.memory_embeddings_1")
     return [str(row[0]) for row in found]
 

@@ -160,7 +160,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         looking_up, listener, connections.pepper, connections.master_keys, settings.providers
     )
     access = Access(validator, limit, refusals.add)
-    memory = MemoryParts(settings, looking_up, writing, administration.agents, _USER_AGENT)
+    memory = MemoryParts(settings, looking_up, writing, redis, administration.agents, _USER_AGENT)
     rest = RestApplication(
         [
             *auth_endpoints.routers(

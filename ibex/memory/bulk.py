@@ -20,7 +20,8 @@ async def write_all(
     """
     if not 1 <= len(body.memories) <= MOST_AT_ONCE:
         raise invalid(
-            "memories", f"Between 1 and {MOST_AT_ONCE} memories are written at once, not {len(body.memories)}."
+            "memories",
+            f"Between 1 and {MOST_AT_ONCE} memories are written at once, not {len(body.memories)}.",
         )
     answers: dict[int, Answer] = {}
     scopes: dict[Scope, dict[int, NewMemory]] = {}

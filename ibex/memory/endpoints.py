@@ -25,7 +25,7 @@ from ibex.rest import LongBodyRoute, Page, Single, paginated
 
 Moment = Annotated[datetime | None, Query(description="The version of that time.")]
 Hard = Annotated[
-    bool, Query(description="For good: text, vectors, versions, relations, feedback, and what derives from it.")
+    bool, Query(description="For good: text, versions, vectors, feedback, and what derives from it.")
 ]
 
 
@@ -84,9 +84,7 @@ def _many_router(
     async def list_memories(query: MemoriesQuery, actor: Actor = may_read) -> Page[MemoryView]:
         """List memories, in the order in which they were written."""
         agent_id = await lifecycle.agent_or_all(actor, query.agent_id)
-        found = await lifecycle.reader.page(
-            actor, query.selection(agent_id), query.cursor, query.limit + 1
-        )
+        found = await lifecycle.reader.page(actor, query.selection(agent_id), query.cursor, query.limit + 1)
         return paginated(found, query.limit, MemoryView.of, key=lambda memory: memory.id)
 
     return router

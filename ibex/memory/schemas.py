@@ -48,7 +48,9 @@ class MemoryFields(Body):
     user_id: str | None = Field(None, description="The end user that it is about. Nobody else's sees it.")
     session_id: str | None = Field(None, description="The conversation that it comes from.")
     observed_at: datetime | None = Field(None, description="When it was said or seen; now if left out.")
-    valid_from: datetime | None = Field(None, description="Since when it holds; read from the text if left out.")
+    valid_from: datetime | None = Field(
+        None, description="Since when it holds; read from the text if left out."
+    )
     valid_until: datetime | None = Field(None, description="Until when it holds.")
     visibility: str = Field(
         "agent", description="`agent`, `org` (all agents of the organization) or `session` (only there)."
@@ -122,10 +124,8 @@ class MemoryPatch(Body):
     labels: Labels | None = Field(None, description="Replaced as a whole.")
     confidence: float | None = Field(None, description="Between 0 and 1.")
     tags: list[str] | None = Field(None, description="Replaced as a whole.")
-    pinned: bool | None = None
-    metadata: dict[str, Any] | None = Field(
-        None, description=f"{_METADATA} Replaced as a whole.", repr=False
-    )
+    pinned: bool | None = Field(None, description="Comes first where there is little room.")
+    metadata: dict[str, Any] | None = Field(None, description=f"{_METADATA} Replaced as a whole.", repr=False)
     valid_from: datetime | None = Field(None, description="Since when it holds.")
     valid_until: datetime | None = Field(None, description="Until when it holds.")
 
@@ -155,9 +155,9 @@ class ListQuery(Cursor):
     session_id: str | None = Field(None, max_length=64, description="That it comes from.")
     kind: Kind | None = Field(None, description=KIND)
     tag: str | None = Field(None, max_length=64, description="That it has.")
-    visibility: Visibility | None = None
-    pinned: bool | None = None
-    min_confidence: float | None = Field(None, ge=0, le=1)
+    visibility: Visibility | None = Field(None, description="`agent`, `org` or `session`.")
+    pinned: bool | None = Field(None, description="Whether it is pinned.")
+    min_confidence: float | None = Field(None, ge=0, le=1, description="The least confidence.")
     observed_from: datetime | None = Field(None, description="The first moment that counts.")
     observed_until: datetime | None = Field(None, description="The first moment that no longer counts.")
     status: Literal["active", "superseded", "merged", "archived", "deleted", "any"] = Field(

@@ -10,7 +10,9 @@ from tests.rest.api import Api
 def refused(answer: httpx2.Response, field: str) -> str:
     """The message of a refusal of one field."""
     error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (400, "VALIDATION_ERROR", field), answer.text
+    assert (answer.status_code, error["code"], error["param"]) == (400, "VALIDATION_ERROR", field), (
+        answer.text
+    )
     return str(error["message"])
 
 
@@ -58,9 +60,7 @@ async def test_nul_is_refused(api: Api) -> None:
     ("content", "query"),
     [("עדה מעדיפה תה על קפה", "תה"), ("تفضل آدا الشاي على القهوة", "الشاي"), ("🫖❤️👩🏽‍💻", "🫖❤️👩🏽‍💻")],
 )
-async def test_right_to_left_and_emoji_are_kept_to_the_character(
-    api: Api, content: str, query: str
-) -> None:
+async def test_right_to_left_and_emoji_are_kept_to_the_character(api: Api, content: str, query: str) -> None:
     memory = await remembered(api, content)
     assert (await api.get(f"/memories/{memory['id']}"))["content"] == content
     answer = await api.call("POST", "/memories/search", {"query": query})
@@ -87,9 +87,7 @@ async def test_an_interval_that_ends_before_it_starts_is_refused(api: Api) -> No
     answer = await api.call("POST", "/memories", {"content": "x is y", **interval})
     assert "later than `valid_from`" in refused(answer, "valid_until")
     memory = await remembered(api, "x is y", valid_from="2026-02-01T00:00:00Z")
-    answer = await api.call(
-        "PATCH", f"/memories/{memory['id']}", {"valid_until": "2026-01-01T00:00:00Z"}
-    )
+    answer = await api.call("PATCH", f"/memories/{memory['id']}", {"valid_until": "2026-01-01T00:00:00Z"})
     assert "later than `valid_from`" in refused(answer, "valid_until")
 
 

@@ -153,9 +153,7 @@ async def test_a_bound_token_touches_its_own_agents_memories_only(
     assert str(other.id) != memory["agent_id"]
 
 
-async def test_an_unbound_token_names_the_agent_by_id_or_slug(
-    service: Service, operator: Operator
-) -> None:
+async def test_an_unbound_token_names_the_agent_by_id_or_slug(service: Service, operator: Operator) -> None:
     agent = await operator.agent(service.org_id)
     async with memories_of(service, operator, None) as api:
         await remembered(api, "Lunch is at noon.", agent_id="helper")

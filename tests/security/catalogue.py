@@ -67,9 +67,9 @@ _GRANTED = {
     "installation": ["SELECT", "INSERT"],
     "memories": ["SELECT", "INSERT", "UPDATE", "DELETE"],
     "memory_embeddings": ["SELECT", "INSERT", "UPDATE", "DELETE"],
-    **dict.fromkeys(
-        ("memory_labels", "memory_claims", "memory_relations"), ["SELECT", "INSERT", "DELETE"]
-    ),
+    "memory_labels": ["SELECT", "INSERT", "DELETE"],
+    "memory_claims": ["SELECT", "INSERT", "DELETE"],
+    "memory_relations": ["SELECT", "INSERT", "DELETE"],
     "limit_overrides": ["SELECT", "INSERT", "UPDATE", "DELETE"],
     "provider_credentials": ["SELECT", "INSERT", "UPDATE", "DELETE"],
     "session_turns": ["SELECT", "INSERT"],

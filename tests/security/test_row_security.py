@@ -178,7 +178,7 @@ def test_rows_of_another_organization_cannot_be_changed_or_taken(
         update = sql.SQL("UPDATE {} SET " + CHANGED_BY[table] + " WHERE {} = %s")
         assert connection.execute(update.format(name, key), (bob.id,)).rowcount == 0
         assert connection.execute(update.format(name, key), (ada.id,)).rowcount == 1
-        with pytest.raises(errors.InsufficientPrivilege, match="row-level security|permission denied"):
+        with pytest.raises(errors.InsufficientPrivilege, match=r"row-level security|permission denied"):
             connection.execute(sql.SQL("UPDATE {} SET {} = %s").format(name, key), (bob.id,))
 
 

@@ -36,9 +36,7 @@ def apart_router(lifecycle: MemoryLifecycle, access: Access) -> APIRouter:
     async def list_memory_conflicts(query: ConflictsQuery, actor: Actor = reader) -> Page[ConflictView]:
         """List pairs of memories that cannot both hold, in the order in which they were found."""
         agent_id = await lifecycle.agent_or_all(actor, query.agent_id)
-        found = await lifecycle.conflicts.page(
-            actor, agent_id, query.status, query.cursor, query.limit + 1
-        )
+        found = await lifecycle.conflicts.page(actor, agent_id, query.status, query.cursor, query.limit + 1)
         return paginated(found, query.limit, ConflictView.of, key=lambda conflict: conflict.id)
 
     @router.post("/conflicts/{conflict_id}/resolve")
@@ -78,9 +76,7 @@ def router(lifecycle: MemoryLifecycle, access: Access) -> APIRouter:
         return paginated(found, query.limit, VersionView.of, key=lambda version: version.version)
 
     @router.post("/revert")
-    async def revert_memory(
-        memory_id: UUID, body: Reversion, actor: Actor = writer
-    ) -> Single[CorrectedView]:
+    async def revert_memory(memory_id: UUID, body: Reversion, actor: Actor = writer) -> Single[CorrectedView]:
         """Make an earlier version the newest. Nothing of the history is lost."""
         corrected = await lifecycle.correction.revert(actor, memory_id, body.version)
         return Single(data=CorrectedView.of_corrected(corrected.memory, corrected.findings))

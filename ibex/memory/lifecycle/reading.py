@@ -40,14 +40,10 @@ class MemoryReader:
             raise no_access("memory")
         return memory
 
-    async def page(
-        self, actor: Actor, selection: Selection, after: UUID | None, limit: int
-    ) -> list[Memory]:
+    async def page(self, actor: Actor, selection: Selection, after: UUID | None, limit: int) -> list[Memory]:
         return await reads.page(self._postgres, actor.org_id, selection, after, limit)
 
-    async def history(
-        self, actor: Actor, memory_id: UUID, after: int, limit: int
-    ) -> list[StoredVersion]:
+    async def history(self, actor: Actor, memory_id: UUID, after: int, limit: int) -> list[StoredVersion]:
         """Versions above a number, the oldest first. Raises as `get`."""
         await self.existing(actor, memory_id)
         return await reads.history(self._postgres, actor.org_id, memory_id, after, limit)

@@ -55,9 +55,7 @@ class MemoryLifecycle:
             erasure=MemoryErasure(postgres, on_changed),
             conflicts=MemoryConflicts(postgres, changing),
             exporting=MemoryExport(postgres),
-            importing=MemoryImport(
-                postgres, agents, ImportBatch(postgres, vectors, tokenizer, on_changed)
-            ),
+            importing=MemoryImport(postgres, agents, ImportBatch(postgres, vectors, tokenizer, on_changed)),
         )
 
     async def agent(self, actor: Actor, reference: str | None) -> UUID:

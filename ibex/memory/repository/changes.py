@@ -89,9 +89,7 @@ async def hash_of(connection: Connection, memory_id: UUID) -> bytes:
         return bytes(found)
 
 
-async def apply(
-    connection: Connection, org_id: UUID, partition_id: int, actor: str, new: NewVersion
-) -> None:
+async def apply(connection: Connection, org_id: UUID, partition_id: int, actor: str, new: NewVersion) -> None:
     """Write a new version; for a locked partition."""
     await _update(connection, actor, new)
     if new.text is not None:

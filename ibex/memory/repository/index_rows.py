@@ -94,9 +94,7 @@ async def partition_states(postgres: Postgres, scope: Scope) -> list[PartitionSt
     )
 
 
-async def live_rows(
-    postgres: Postgres, org_id: UUID, partition_id: int, model: int | None
-) -> list[IndexRow]:
+async def live_rows(postgres: Postgres, org_id: UUID, partition_id: int, model: int | None) -> list[IndexRow]:
     """All live memories of a partition, with their vectors of one model."""
     return await postgres.fetch_all(
         org_id,

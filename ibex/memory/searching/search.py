@@ -11,6 +11,7 @@ from ibex.memory.memory import Memory, Scope
 from ibex.memory.repository import index_rows, memory_rows
 from ibex.memory.repository.index_rows import PartitionState
 from ibex.memory.retrieval.hit import Hit
+from ibex.memory.retrieval.index import Index
 from ibex.memory.retrieval.query import Query
 from ibex.memory.retrieval.search import search
 from ibex.memory.searching.admission import Admission
@@ -63,10 +64,10 @@ class MemorySearch:
     ) -> None:
         self._postgres = postgres
         self._questions = Questions(postgres, embedder, patience=settings.embedder_patience)
-        self._indexes = Indexes(
-            postgres, IndexCache(settings.cache_bytes), patience=settings.load_patience
-        )
-        self._candidates = Candidates(postgres)
+        self._nothing = Index.of(())
+        cache = IndexCache(settings.cache_bytes)
+        self._indexes = Indexes(postgres, cache, self._nothing, patience=settings.load_patience)
+        self._candidates = Candidates(postgres, self._nothing)
         self._settings = settings
         self._now = now
 
@@ -106,12 +107,11 @@ class MemorySearch:
             rows = await index_rows.rows_as_of(
                 self._postgres, scope.org_id, [state.id for state in states], query.as_of, model
             )
-            return [await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows))]
+            return [await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows, self._nothing))]
         small = [state for state in states if state.live <= self._settings.exact_up_to]
         large = [state for state in states if state.live > self._settings.exact_up_to]
         partitions = [
-            await self._indexes.up_to_date(IndexKey(scope.org_id, state.id, model), state)
-            for state in small
+            await self._indexes.up_to_date(IndexKey(scope.org_id, state.id, model), state) for state in small
         ]
         if large:
             partitions.append(await self._candidates.of(scope, query, question, large, model))
@@ -132,9 +132,7 @@ class MemorySearch:
             pinned_first=query.pinned_first,
         )
         parts = [partition.index for partition in partitions]
-        return await beside_the_loop(
-            sum(map(len, parts)), lambda: search(parts, asked, query.limit)
-        )
+        return await beside_the_loop(sum(map(len, parts)), lambda: search(parts, asked, query.limit))
 
     async def _memories(
         self, scope: Scope, query: SearchQuery, states: Sequence[PartitionState], ids: Sequence[UUID]
@@ -144,8 +142,12 @@ class MemorySearch:
         partition_ids = [state.id for state in states]
         if query.as_of is not None:
             return await memory_rows.as_of(
-                self._postgres, scope.org_id, ids, query.as_of,
-                partition_ids=partition_ids, session_id=scope.session_id,
+                self._postgres,
+                scope.org_id,
+                ids,
+                query.as_of,
+                partition_ids=partition_ids,
+                session_id=scope.session_id,
             )
         return await memory_rows.live(
             self._postgres, scope.org_id, ids, partition_ids=partition_ids, session_id=scope.session_id

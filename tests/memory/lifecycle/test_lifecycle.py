@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import redis
 
 from tests.fixtures import Database
 from tests.memory.rest import bulk, found, remembered
@@ -34,9 +35,7 @@ async def test_a_correction_is_a_new_version(api: Api) -> None:
 
 async def test_a_correction_that_changes_nothing_is_none(api: Api) -> None:
     memory = await remembered(api, "The meeting room is on floor two.", tags=["office"])
-    same = await api.change(
-        f"/memories/{memory['id']}", {"content": memory["content"], "tags": ["office"]}
-    )
+    same = await api.change(f"/memories/{memory['id']}", {"content": memory["content"], "tags": ["office"]})
     assert same["version"] == 1
 
 
@@ -214,9 +213,7 @@ async def test_feedback_of_many_at_once_is_counted_completely(api: Api) -> None:
 async def test_changes_of_many_at_once_are_versions_without_a_gap(api: Api) -> None:
     memory = await remembered(api, "The office closes at six.")
     bodies = [{"tags": [f"tag-{number}"]} for number in range(4)]
-    answers = await asyncio.gather(
-        *(api.call("PATCH", f"/memories/{memory['id']}", body) for body in bodies)
-    )
+    answers = await asyncio.gather(*(api.call("PATCH", f"/memories/{memory['id']}", body) for body in bodies))
     assert {answer.status_code for answer in answers} == {200}
     assert [version["version"] for version in await history(api, memory)] == [1, 2, 3, 4, 5]
 
@@ -269,6 +266,7 @@ async def test_erasing_leaves_nothing_but_the_certificate(api: Api, database: Da
         "ACCESS_DENIED",
     )
     assert _tables_with(database, "canary") == []
+    assert not any(b"canary" in value for value in _redis_values(database))
     assert await remembered(api, "The canary sings at dusk.")
 
 
@@ -318,6 +316,16 @@ async def test_every_change_is_in_the_audit_without_what_it_says(api: Api) -> No
     ]
     assert {event["target"] for event in events} == {memory["id"]}
     assert "canary" not in str(events)
+
+
+def _redis_values(database: Database) -> list[bytes]:
+    """Everything that Redis holds, as it would store it."""
+    client = redis.Redis.from_url(database.redis_url)
+    try:
+        dumped: list[Any] = [client.dump(key) for key in client.scan_iter("*")]
+        return [value for value in dumped if value is not None]
+    finally:
+        client.close()
 
 
 def _tables_with(database: Database, text: str) -> list[str]:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from ibex.memory.lifecycle.posterior import Posterior, Signal
 
 signals = st.lists(
-    st.tuples(st.sampled_from(["helpful", "unhelpful"]), st.floats(min_value=0.01, max_value=1.0)), max_size=200
+    st.tuples(st.sampled_from(["helpful", "unhelpful"]), st.floats(min_value=0.01, max_value=1.0)),
+    max_size=200,
 )
 
 

@@ -112,7 +112,10 @@ async def test_an_export_may_be_of_one_end_user(api: Api) -> None:
 
 
 async def test_plain_lines_are_imported_too(api: Api) -> None:
-    lines = [{"content": "Lunch is at noon."}, {"content": "The office closes at six.", "category": "factual"}]
+    lines = [
+        {"content": "Lunch is at noon."},
+        {"content": "The office closes at six.", "category": "factual"},
+    ]
     assert (await imported(api, *lines))["imported"] == 2
     assert (await imported(api, *lines))["unchanged"] == 2
     assert await found(api, "when is lunch?") == ["Lunch is at noon."]

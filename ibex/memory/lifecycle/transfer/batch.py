@@ -141,9 +141,7 @@ def _versions(memory: Memory) -> tuple[Memory, Memory]:
     return replace(memory, status="active", valid_until=until), replace(memory, version=2)
 
 
-async def _absent(
-    connection: Connection, partition: LockedPartition, drafts: Sequence[Draft]
-) -> list[Draft]:
+async def _absent(connection: Connection, partition: LockedPartition, drafts: Sequence[Draft]) -> list[Draft]:
     """Those whose id is nowhere in the organization, and whose text is not live in the partition."""
     ids = await transfer.existing(connection, [draft.memory.id for draft in drafts])
     hashes = [draft.content_hash for draft in drafts]

@@ -56,9 +56,7 @@ _MEMORY: TypeAdapter[MemoryLine] = TypeAdapter(MemoryLine)
 
 
 def memory_line(memory: Memory, agent: str | None) -> bytes:
-    fields: dict[str, Any] = {
-        name: value for name, value in shown(memory).items() if name not in _LEFT_OUT
-    }
+    fields: dict[str, Any] = {name: value for name, value in shown(memory).items() if name not in _LEFT_OUT}
     fields |= {"helpful": memory.helpful, "unhelpful": memory.unhelpful, "agent": agent}
     return orjson.dumps({"type": "memory", **fields}, option=orjson.OPT_APPEND_NEWLINE)
 
