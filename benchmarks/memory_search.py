@@ -154,7 +154,7 @@ def _plan(table: Table, selection: Selection, asked: Asked) -> list[str]:
     with psycopg.connect(table.dsn) as connection:
         connection.execute(
             "SELECT set_config('app.current_org_id', %s, true), set_config('hnsw.iterative_scan',"
-            " 'relaxed_order', true), set_config('hnsw.ef_search', '200', true)",
+            " 'relaxed_order', true), set_config('hnsw.ef_search', '240', true)",
             (str(ORGANIZATION),),
         )
         statement = b"EXPLAIN (ANALYZE, COSTS off, TIMING off) " + candidates.by_index(

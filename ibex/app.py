@@ -29,6 +29,7 @@ from ibex.auth import endpoints as auth_endpoints
 from ibex.auth.rpc import Listener, rpc_server
 from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
 from ibex.memory import MemoryParts
+from ibex.memory.embedding import readiness
 from ibex.proxy import (
     Admission,
     Bounds,
@@ -287,6 +288,11 @@ def _dependencies(postgres: Postgres, redis: Redis, settings: Settings) -> list[
         await redis.ping()
         return "connected"
 
+    async def say_retrieval() -> str:
+        if readiness(settings).retrieval == "hybrid":
+            return "found by words and by meaning"
+        return "found by words alone; `ibex doctor` says why"
+
     async def say_built_in() -> str:
         return "built in"
 
@@ -305,5 +311,6 @@ def _dependencies(postgres: Postgres, redis: Redis, settings: Settings) -> list[
     return [
         Dependency("postgres", check_postgres, True, "tokens that are not cached are refused with 503"),
         Dependency("redis", check_redis, False, "limits are counted per process, conservatively"),
+        Dependency("memories", say_retrieval, is_required=False, when_away=""),
         *providers,
     ]

@@ -122,6 +122,7 @@ def search_memories(
     type=click.Choice(["active", "superseded", "merged", "archived", "quarantined", "deleted"]),
     default="active",
     show_default=True,
+    help="What has become of them.",
 )
 @organization
 @as_json

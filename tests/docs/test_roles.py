@@ -16,7 +16,8 @@ from tests.embedded.running import running_postgres
 
 pytestmark = pytest.mark.xdist_group("docs")
 
-_BLOCKS = [block for block in blocks(ROOT / "docs" / "operations.md") if block.language == "sql"]
+_PAGE = ROOT / "docs" / "operations.md"
+_BLOCKS = [block for block in blocks(_PAGE) if block.language == "sql"]
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +57,6 @@ def _start_anew(admin: str, statements: str) -> None:
             connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
         for statement in statements.split(";"):
             connection.execute(statement.encode())
+    with psycopg.connect(make_conninfo(admin, dbname="ibex"), autocommit=True) as connection:
+        (extension,) = re.findall(r"`(CREATE EXTENSION \w+)`", _PAGE.read_text("utf-8"))
+        connection.execute(extension.encode())

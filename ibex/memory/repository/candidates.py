@@ -18,14 +18,14 @@ from ibex.memory.repository.embeddings import spelled
 from ibex.memory.repository.index_rows import CURRENT_ROWS, IndexRow
 from ibex.storage import Postgres
 
-MOST_NEAREST = 200
+MOST_NEAREST = 100
 # Up to so many vectors are compared one by one; the index would skip most of what it comes by.
 _MOST_COMPARED = 100_000
 # So many times more are taken than needed, for those that are no longer live or not what is sought.
 _SPARE = 3
 # Candidates that the approximate index keeps at a time. With half as many its recall of the nearest 10 fell
-# from 0.99 to 0.95 on half of a million vectors.
-_EF_SEARCH = 200
+# from 0.98 to 0.95 on half of a million vectors.
+_EF_SEARCH = 240
 # After so many the index gives up on a filter that hardly any meets, and all of the partition is compared.
 _MOST_SCANNED = 20_000
 # Of what it may remember meanwhile, in multiples of work_mem.

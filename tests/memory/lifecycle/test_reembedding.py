@@ -1,5 +1,7 @@
 """Another embedding model, beside the one that serves."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ class OtherBag(BagOfWords):
         super().__init__()
         self._left = batches
 
-    async def embed(self, texts: list[str]) -> NDArray[np.float32]:  # type: ignore[override]
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if self._left == 0:
             raise EmbedderUnavailableError("it has died")
         self._left -= 1
