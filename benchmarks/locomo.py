@@ -107,11 +107,10 @@ def table(runs: Sequence[Run]) -> str:
             label = f"recall@{depth}, {name} ({len(groups[0])}), %"
             lines.append(f"| {label} | " + " | ".join(cells) + " |")
     for share in (0.50, 0.95):
-        cells = [f"{1e3 * percentile([each.seconds for each in run.answered], share):.1f}" for run in runs]
+        cells = [f"{percentile([each.seconds for each in run.answered], share):.1f}" for run in runs]
         lines.append(f"| a search, p{share * 100:.0f}, ms | " + " | ".join(cells) + " |")
-    lines.append(
-        "| writes/s, a hundred at a time | " + _cells(f"{run.turns / run.writing:.0f}" for run in runs)
-    )
+    rates = (f"{run.turns / run.writing:.0f}" for run in runs)
+    lines.append("| writes/s, a hundred at a time | " + _cells(rates))
     lines.append("| turns not stored as new | " + _cells(str(run.not_live) for run in runs))
     without = (str(sum(each.degraded for each in run.answered)) for run in runs)
     lines.append("| questions answered by words alone | " + _cells(without))
@@ -142,9 +141,8 @@ def _ibex_with(settings: Mapping[str, str]) -> Iterator[MemoryClient]:
         place = Place(free_port(), "http://127.0.0.1:9/v1", Path(directory) / "ibex")
         with running(_with(gateway, environment), place, machine.cores().gateway):
             credentials = json.loads((place.directory / "data" / "credentials.json").read_text())
-            client = MemoryClient(
-                f"http://127.0.0.1:{place.port}", credentials["token"], credentials["agent_id"]
-            )
+            url = f"http://127.0.0.1:{place.port}"
+            client = MemoryClient(url, credentials["token"], credentials["agent_id"])
             try:
                 yield client
             finally:

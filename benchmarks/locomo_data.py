@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 
 _SESSION = re.compile(r"session_(\d+)")
 # Some are written as "D8:6; D9:17" or "D1:03".
 _EVIDENCE = re.compile(r"D(\d+):(\d+)")
-_SESSION_TIME = "%I:%M %p on %d %B, %Y"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,13 @@ def _dialogue(number: int, sample: Mapping[str, Any], captions: bool) -> Dialogu
 def _turns(conversation: Mapping[str, Any], captions: bool) -> Iterator[Turn]:
     numbers = sorted(int(match[1]) for key in conversation if (match := _SESSION.fullmatch(key)))
     for number in numbers:
-        began = datetime.strptime(conversation[f"session_{number}_date_time"], _SESSION_TIME)
+        # It has no zone; all are given the same.
+        written = f"{conversation[f'session_{number}_date_time']} +0000"
+        began = datetime.strptime(written, "%I:%M %p on %d %B, %Y %z")
         for place, turn in enumerate(conversation[f"session_{number}"]):
             text = turn["text"]
             if captions and turn.get("blip_caption"):
                 text += f" [shares {turn['blip_caption']}]"
             # Only the session has a time; its turns follow each other.
-            at = began.replace(tzinfo=UTC) + timedelta(seconds=place)
+            at = began + timedelta(seconds=place)
             yield Turn(turn["dia_id"], f"session_{number}", turn["speaker"], text, at)

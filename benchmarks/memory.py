@@ -4,7 +4,7 @@
 
 The memories are made up, their vectors too, and are loaded into a Postgres in that directory, once: 100,000
 of one organization over 50 agents in a minute or two, and with `--million` a table of 1,000,000 in a quarter
-of an hour and 5 GB. Everything runs in this process but Postgres; REST comes on top. Run it on a quiet machine.
+of an hour and 5 GB. All but Postgres runs in this process; REST comes on top. It wants a quiet machine.
 """
 
 import asyncio
@@ -65,9 +65,9 @@ async def _agents(server: PostgresServer, model: Path | None) -> None:
             size = SearchSettings().cache_bytes if cache is None else cache
             first, later = await memory_search.many_agents(postgres, memories, corpus, size, rounds=6)
             print(
-                f"| search, {name}, first of an agent, p50 / p95, ms | | {first.p50:.1f} / {first.p95:.1f} |"
+                f"| first search of an agent, {name}, p50 / p95, ms | | {first.p50:.1f} / {first.p95:.1f} |"
             )
-            print(f"| search, {name}, later, p50 / p95, ms | < 15 | {later.p50:.1f} / {later.p95:.1f} |")
+            print(f"| search, {name}, p50 / p95, ms | < 15 | {later.p50:.1f} / {later.p95:.1f} |")
         rate = await memory_writes.bulk(postgres, None, memories, corpus, 2_000)
         print(f"| bulk writes/s, no model | ≥ 200 | {rate:.0f} |")
         if model is not None:

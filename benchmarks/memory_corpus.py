@@ -13,6 +13,7 @@ DIMENSIONS = 384
 _LATENT = 48
 _TOPICS = 4_000
 _WORDS = 40_000
+_STOP_WORDS = 100
 _WORDS_OF_TOPIC = 12
 _TURNS_OF_SESSION = 20
 _BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
@@ -43,8 +44,8 @@ class Corpus:
     def __init__(self, seed: int = 7) -> None:
         random = np.random.default_rng(seed)
         self._words = np.array(["".join(_spelled(number)) for number in range(_WORDS)])
-        # Zipf's law: the n-th word is 1/n as frequent as the first.
-        share = 1 / np.arange(1, _WORDS + 1)
+        # Zipf's law without its beginning: the most frequent words of a language are no terms.
+        share = 1 / np.arange(_STOP_WORDS, _STOP_WORDS + _WORDS)
         self._cumulated = np.cumsum(share / share.sum())
         self._topics = random.standard_normal((_TOPICS, _LATENT)).astype(np.float32)
         self._vocabulary = random.integers(200, _WORDS, (_TOPICS, _WORDS_OF_TOPIC))

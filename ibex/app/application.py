@@ -33,7 +33,9 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
         ClientAddress(parse_networks(settings.trusted_proxies)),
     )
     auth = AuthParts(settings, connections, stores, shared)
-    memory = MemoryParts(settings, stores.looking_up, stores.writing, auth.administration.agents, USER_AGENT)
+    memory = MemoryParts(
+        settings, stores.looking_up, stores.writing, stores.redis, auth.administration.agents, USER_AGENT
+    )
     proxy = ProxyParts(settings, stores, shared, auth)
     rest = RestApplication(
         [*auth.routers(settings), *memory.routers(auth.access)],

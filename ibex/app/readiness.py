@@ -1,5 +1,6 @@
 """What a process depends on, as `/ready` tells it."""
 
+from ibex.memory.embedding import readiness
 from ibex.settings import Settings
 from ibex.storage import Stores
 from ibex.telemetry.endpoints import Dependency
@@ -13,6 +14,11 @@ def dependencies(stores: Stores, settings: Settings) -> list[Dependency]:
     async def check_redis() -> str:
         await stores.redis.ping()
         return "connected"
+
+    async def say_retrieval() -> str:
+        if readiness(settings).retrieval == "hybrid":
+            return "found by words and by meaning"
+        return "found by words alone; `ibex doctor` says why"
 
     async def say_built_in() -> str:
         return "built in"
@@ -32,5 +38,6 @@ def dependencies(stores: Stores, settings: Settings) -> list[Dependency]:
     return [
         Dependency("postgres", check_postgres, True, "tokens that are not cached are refused with 503"),
         Dependency("redis", check_redis, False, "limits are counted per process, conservatively"),
+        Dependency("memories", say_retrieval, is_required=False, when_away=""),
         *providers,
     ]

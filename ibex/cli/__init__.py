@@ -13,6 +13,7 @@ from ibex.cli.credential import credential
 from ibex.cli.doctor import doctor
 from ibex.cli.keys import keys
 from ibex.cli.limit import limit
+from ibex.cli.memory import memory
 from ibex.cli.models import models
 from ibex.cli.organization import org
 from ibex.cli.serve import migrate, serve
@@ -45,6 +46,7 @@ for command in (
     user,
     token,
     agent,
+    memory,
     audit,
     credential,
     keys,

@@ -60,7 +60,7 @@ def administer_all(
 ) -> Result:
     """Do `work` on all organizations of this installation."""
     return on_installation(
-        context, lambda settings, addresses: _on_database(settings, addresses, work), **options
+        context, lambda settings, addresses: on_database(settings, addresses, work), **options
     )
 
 
@@ -97,11 +97,12 @@ async def _awaited(work: Awaitable[Result]) -> Result:
     return await work
 
 
-async def _on_database(
+async def on_database(
     settings: Settings,
     addresses: Addresses,
     work: Callable[[Administration, Settings], Awaitable[Result]],
 ) -> Result:
+    """Do `work` over servers that answer."""
     check_dsn(addresses.postgres_dsn)
     pepper = existing_pepper(settings)
     postgres = Postgres(addresses.postgres_dsn, connections=1)

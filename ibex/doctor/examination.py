@@ -7,6 +7,7 @@ from typing import Any
 from ibex.doctor import address, bundled, directory, machine
 from ibex.doctor.configuration import aliases, configuration
 from ibex.doctor.finding import Finding, warning
+from ibex.doctor.memory import retrieval
 from ibex.doctor.postgres import postgres
 from ibex.doctor.providers import providers
 from ibex.doctor.redis import redis
@@ -55,6 +56,7 @@ def _installation(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     yield credentials(settings, addresses.postgres_dsn)
     yield aliases(settings)
     yield from providers(settings, offline=offline)
+    yield retrieval(settings)
     yield machine.tracing(settings)
 
 

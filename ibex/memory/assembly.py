@@ -7,8 +7,10 @@ from fastapi import APIRouter
 
 from ibex.auth.access import Access
 from ibex.memory import endpoints
+from ibex.memory.hot_set import HotSet
 from ibex.memory.lazy_embedder import LazyEmbedder
 from ibex.memory.lifecycle.ownership import Agents
+from ibex.memory.lifecycle.reembedding import Reembedding
 from ibex.memory.lifecycle.service import MemoryLifecycle
 from ibex.memory.repository.partitions import PartitionKey
 from ibex.memory.retrieval.tokenizer import Tokenizer
@@ -19,7 +21,7 @@ from ibex.memory.writing.vectors import Vectors
 from ibex.memory.writing.writer import MemoryWriter
 from ibex.memory.writing.written import Written
 from ibex.settings import Settings
-from ibex.storage import Postgres
+from ibex.storage import Postgres, Redis
 
 
 class MemoryParts:
@@ -33,30 +35,38 @@ class MemoryParts:
     """
 
     def __init__(
-        self, settings: Settings, postgres: Postgres, background: Postgres, agents: Agents, user_agent: str
+        self,
+        settings: Settings,
+        postgres: Postgres,
+        background: Postgres,
+        redis: Redis,
+        agents: Agents,
+        user_agent: str,
     ) -> None:
         self._embedder = LazyEmbedder.of(settings, user_agent)
         self._backlog = EmbeddingBacklog(background, self._embedder) if self._embedder else None
+        self.reembedding = Reembedding(postgres, self._embedder) if self._embedder else None
+        self.hot_set = HotSet(postgres, redis)
         vectors = Vectors(postgres, self._embedder)
         tokenizer = Tokenizer()
-        self.writer = MemoryWriter(postgres, vectors, Store(postgres, vectors, tokenizer), _written)
+        self.writer = MemoryWriter(postgres, vectors, Store(postgres, vectors, tokenizer), self._written)
         self.search = MemorySearch(postgres, self._embedder)
-        self.lifecycle = MemoryLifecycle.over(postgres, agents, vectors, tokenizer, _changed)
+        self.lifecycle = MemoryLifecycle.over(postgres, agents, vectors, tokenizer, self.hot_set.changed)
 
     def routers(self, access: Access) -> Sequence[APIRouter]:
         return endpoints.routers(self.writer, self.search, self.lifecycle, access)
 
     def start(self, running: AsyncExitStack) -> None:
         """`running` stops it all."""
-        if self._embedder is not None and self._backlog is not None:
-            running.push_async_callback(self._embedder.close)
+        running.push_async_callback(self.close)
+        if self._backlog is not None:
             self._backlog.start()
             running.push_async_callback(self._backlog.stop)
 
+    async def close(self) -> None:
+        """For whoever has used it without starting it."""
+        if self._embedder is not None:
+            await self._embedder.close()
 
-async def _written(key: PartitionKey, written: Sequence[Written]) -> None:
-    """Indexes look for changes before each search; nothing else is cached of a partition."""
-
-
-async def _changed(key: PartitionKey) -> None:
-    """As `_written`."""
+    async def _written(self, key: PartitionKey, written: Sequence[Written]) -> None:
+        await self.hot_set.changed(key)

@@ -25,8 +25,7 @@ from ibex.rest import LongBodyRoute, Page, Single, paginated
 
 Moment = Annotated[datetime | None, Query(description="The version of that time.")]
 Hard = Annotated[
-    bool,
-    Query(description="For good: text, vectors, versions, relations, feedback, and what derives from it."),
+    bool, Query(description="For good: text, versions, vectors, feedback, and what derives from it.")
 ]
 
 

@@ -124,7 +124,7 @@ class MemoryPatch(Body):
     labels: Labels | None = Field(None, description="Replaced as a whole.")
     confidence: float | None = Field(None, description="Between 0 and 1.")
     tags: list[str] | None = Field(None, description="Replaced as a whole.")
-    pinned: bool | None = None
+    pinned: bool | None = Field(None, description="Comes first where there is little room.")
     metadata: dict[str, Any] | None = Field(None, description=f"{_METADATA} Replaced as a whole.", repr=False)
     valid_from: datetime | None = Field(None, description="Since when it holds.")
     valid_until: datetime | None = Field(None, description="Until when it holds.")
@@ -155,9 +155,9 @@ class ListQuery(Cursor):
     session_id: str | None = Field(None, max_length=64, description="That it comes from.")
     kind: Kind | None = Field(None, description=KIND)
     tag: str | None = Field(None, max_length=64, description="That it has.")
-    visibility: Visibility | None = None
-    pinned: bool | None = None
-    min_confidence: float | None = Field(None, ge=0, le=1)
+    visibility: Visibility | None = Field(None, description="`agent`, `org` or `session`.")
+    pinned: bool | None = Field(None, description="Whether it is pinned.")
+    min_confidence: float | None = Field(None, ge=0, le=1, description="The least confidence.")
     observed_from: datetime | None = Field(None, description="The first moment that counts.")
     observed_until: datetime | None = Field(None, description="The first moment that no longer counts.")
     status: Literal["active", "superseded", "merged", "archived", "deleted", "any"] = Field(

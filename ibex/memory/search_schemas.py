@@ -10,7 +10,7 @@ from ibex.memory.memory import Kind
 from ibex.memory.retrieval.hit import Components
 from ibex.memory.schemas import AGENT, KIND, aware
 from ibex.memory.searching import Filters, Found, SearchAnswer, SearchQuery
-from ibex.memory.views import SHOWN, MemoryView
+from ibex.memory.views import MemoryView
 from ibex.rest import Body
 
 _QUERY = 10_000
@@ -40,8 +40,8 @@ class FiltersBody(Body):
     session_id: str | None = Field(None, description="Was said in this session.")
     observed_from: datetime | None = Field(None, description="The first moment that counts.")
     observed_until: datetime | None = Field(None, description="The first moment that no longer counts.")
-    min_confidence: float | None = Field(None, ge=0, le=1)
-    pinned: bool | None = None
+    min_confidence: float | None = Field(None, ge=0, le=1, description="The least confidence.")
+    pinned: bool | None = Field(None, description="Whether it is pinned.")
 
     def filters(self) -> Filters:
         return Filters(
@@ -144,19 +144,6 @@ class FoundView(BaseModel):
 
 class SearchView(BaseModel):
     """Results, best first."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "results": [
-                        {"memory": SHOWN, "rank": 1, "score": 1.7, "source": "both", "explain": None}
-                    ],
-                    "degraded": None,
-                }
-            ]
-        }
-    )
 
     results: Sequence[FoundView]
     degraded: str | None = Field(description="What the search had to do without, if anything.")

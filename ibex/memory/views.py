@@ -15,7 +15,7 @@ from ibex.memory.writing.written import Written
 
 _ID = "01a20747-378d-70c7-a843-85766e82a988"
 _AGENT_ID = "01a20747-2b1c-7f0e-9d53-3a4c1f2b6e70"
-SHOWN: dict[str, JsonValue] = {
+_SHOWN: dict[str, JsonValue] = {
     "id": _ID,
     "version": 1,
     "agent_id": _AGENT_ID,
@@ -50,7 +50,7 @@ SHOWN: dict[str, JsonValue] = {
 class MemoryView(BaseModel):
     """A memory."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [SHOWN]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_SHOWN]})
 
     id: UUID
     version: int
@@ -113,7 +113,7 @@ class WrittenView(MemoryView):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{**SHOWN, "outcome": "created", "detected": [], "superseded": [], "conflicts": []}]
+            "examples": [{**_SHOWN, "outcome": "created", "detected": [], "superseded": [], "conflicts": []}]
         }
     )
 
@@ -138,7 +138,7 @@ class WrittenView(MemoryView):
 class CorrectedView(MemoryView):
     """A memory after a correction, and what was found in its new text."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**SHOWN, "version": 2, "detected": []}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_SHOWN, "version": 2, "detected": []}]})
 
     detected: list[FindingView]
 

@@ -16,7 +16,8 @@ from tests.embedded.running import running_postgres
 
 pytestmark = pytest.mark.xdist_group("docs")
 
-_BLOCKS = [block for block in blocks(ROOT / "docs" / "operations.md") if block.language == "sql"]
+_PAGE = ROOT / "docs" / "operations.md"
+_BLOCKS = [block for block in blocks(_PAGE) if block.language == "sql"]
 
 
 @pytest.fixture(scope="module")

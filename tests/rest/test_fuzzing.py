@@ -22,6 +22,7 @@ from ibex.auth import ALL, ALL_RIGHTS
 from tests.fixtures import Database
 from tests.operator import Operator
 from tests.providers.stub import StubProvider
+from tests.rest.api import Api
 from tests.service import Service
 
 _EXAMPLES = 8
@@ -31,6 +32,14 @@ _CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """What the description calls a text goes out as it is."""
+    return str(value).encode("utf-8", "surrogatepass")
+
+
 _UNLIMITED = {"token_rpm": 10**9, "agent_rpm": 10**9, "organization_rpm": 10**9}
 
 
@@ -55,9 +64,13 @@ async def test_no_request_that_can_be_made_up_makes_it_fail(
 async def _resources(operator: Operator, service: Service) -> dict[str, str]:
     """Something that is there for every placeholder in a path."""
     actor = operator.actor(service.org_id)
+    token = await operator.token(service.org_id, ALL)
+    async with Api(service, token) as api:
+        memory = await api.create("/memories", {"content": "The office closes at six."})
     users = operator.administration.users
     return {
         "agent_id": "helper",
+        "memory_id": memory["id"],
         "organization_id": str(await operator.organization("other")),
         "token_id": str((await operator.issue(service.org_id)).record.id),
         "user_id": str((await users.create(actor, "ada@example.org", "Ada", "member")).id),

@@ -26,6 +26,8 @@ def empty(servers: Servers) -> Iterator[str]:
     admin = servers.postgres.superuser_dsn
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER ibex_owner").format(sql.Identifier(name)))
+    with psycopg.connect(make_conninfo(admin, dbname=name), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION vector")
     yield make_conninfo(servers.postgres.owner_dsn, dbname=name)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -36,6 +38,15 @@ def test_an_empty_database_is_brought_to_the_newest_revision_once(empty: str) ->
     assert migrate(empty) == (None, latest())
     assert migrate(empty) == (latest(), latest())
     assert migrations.current(empty) == latest()
+
+
+def test_without_pgvector_it_says_what_to_do(empty: str, servers: Servers) -> None:
+    _as_superuser(servers, empty, "DROP EXTENSION vector", within=True)
+    with pytest.raises(MigrationError, match="let a superuser run CREATE EXTENSION vector"):
+        migrate(empty)
+    _as_superuser(servers, empty, "CREATE EXTENSION vector", within=True)
+    assert migrate(empty)[1] == latest()
+    _assert_complete(empty)
 
 
 def test_ten_processes_that_start_together_migrate_once(empty: str) -> None:
@@ -66,6 +77,9 @@ def test_databases_of_one_server_are_migrated_together(data_servers: Servers) ->
         connection.execute("DROP ROLE ibex_service")
         for name in names:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    for name in names:
+        with psycopg.connect(make_conninfo(admin, dbname=name), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION vector")
     _migrate_together([make_conninfo(admin, dbname=name) for name in names])
 
 
@@ -177,10 +191,14 @@ def test_no_password_is_told_when_the_address_is_wrong(dsn: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def _as_superuser(servers: Servers, dsn: str, statement: str) -> None:
-    with psycopg.connect(servers.postgres.superuser_dsn, autocommit=True) as connection:
-        database = sql.Identifier(str(conninfo_to_dict(dsn)["dbname"]))
-        connection.execute(sql.SQL(statement).format(database=database))
+def _as_superuser(servers: Servers, dsn: str, statement: str, *, within: bool = False) -> None:
+    """Run a statement about a database; `within` it, or from outside."""
+    name = str(conninfo_to_dict(dsn)["dbname"])
+    admin = servers.postgres.superuser_dsn
+    with psycopg.connect(
+        make_conninfo(admin, dbname=name) if within else admin, autocommit=True
+    ) as connection:
+        connection.execute(sql.SQL(statement).format(database=sql.Identifier(name)))
 
 
 def _assert_untouched(dsn: str) -> None:

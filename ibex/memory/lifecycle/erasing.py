@@ -7,10 +7,11 @@ from ibex.auth.actor import Actor
 from ibex.auth.audit import AuditEvent
 from ibex.auth.names import conflict
 from ibex.ids import uuid7
-from ibex.memory.lifecycle.changing import OnChanged, partition_of
+from ibex.memory.lifecycle.changing import OnChanged
 from ibex.memory.lifecycle.ownership import check_owner, found
 from ibex.memory.repository import erasure, partitions, reads
 from ibex.memory.repository.erasure import Certificate, Doomed
+from ibex.memory.repository.partitions import PartitionKey
 from ibex.storage import Connection, Postgres
 
 _ATTEMPTS = 5
@@ -35,13 +36,15 @@ class MemoryErasure:
         memory = found(await reads.find(self._postgres, actor.org_id, memory_id))
         check_owner(actor, memory.agent_id)
         for _ in range(_ATTEMPTS):
-            certificate = await self._erase(actor, memory_id)
-            if certificate is not None:
-                await self._on_changed(partition_of(actor.org_id, memory))
+            erased = await self._erase(actor, memory_id)
+            if erased is not None:
+                certificate, changed = erased
+                for key in changed:
+                    await self._on_changed(key)
                 return certificate
         raise conflict("Something is being derived from the memory all the time; try again.")
 
-    async def _erase(self, actor: Actor, memory_id: UUID) -> Certificate | None:
+    async def _erase(self, actor: Actor, memory_id: UUID) -> tuple[Certificate, set[PartitionKey]] | None:
         """None when something was derived from it after the partitions to lock had been found."""
         async with self._postgres.transaction(actor.org_id) as connection:
             doomed = await erasure.with_derived(connection, memory_id)
@@ -59,7 +62,7 @@ class MemoryErasure:
                 connection, actor.org_id, uuid7(), memory_id, actor.name, erased
             )
             await audit.record(connection, AuditEvent.of(actor, "memory.erase", memory_id, **erased))
-        return certificate
+        return certificate, {each.partition(actor.org_id) for each in doomed}
 
 
 async def _count(connection: Connection, locked: list[int], doomed: list[Doomed]) -> None:

@@ -11,7 +11,7 @@ from ibex.memory.repository.reads import StoredVersion
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """What is None stays as it is. `bounds` are the validity interval by name; those it does not have stay."""
+    """What is None stays as it is. `bounds` are of the validity interval, by name."""
 
     content: str | None = field(default=None, repr=False)
     kind: str | None = None

@@ -87,7 +87,7 @@ VersionsQuery = Annotated[VersionsOf, Query()]
 
 class ConflictsOf(Cursor):
     agent_id: str | None = Field(None, description=AGENT)
-    status: ConflictStatus = Field("open")
+    status: ConflictStatus = Field("open", description="`open` or `resolved`.")
 
 
 ConflictsQuery = Annotated[ConflictsOf, Query()]

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from ibex.memory.repository.partitions import PartitionKey
 from ibex.storage import Connection
 
 
@@ -17,7 +18,12 @@ class Doomed:
 
     id: UUID
     partition_id: int
+    agent_id: UUID | None
+    user_id: str | None
     is_live: bool
+
+    def partition(self, org_id: UUID) -> PartitionKey:
+        return PartitionKey(org_id, self.agent_id, self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,13 @@ async def with_derived(connection: Connection, memory_id: UUID) -> list[Doomed]:
                     AND relation.other_id = doomed.id
                     AND relation.kind = 'derives_from'
             )
-            SELECT memory.id, memory.partition_id, memory.status = 'active' AS is_live
+            SELECT
+                memory.id, memory.partition_id, partition.agent_id, partition.user_id,
+                memory.status = 'active' AS is_live
             FROM doomed
             JOIN ibex.memories AS memory ON memory.org_id = doomed.org_id AND memory.id = doomed.id
+            JOIN ibex.memory_partitions AS partition ON partition.org_id = memory.org_id
+                AND partition.id = memory.partition_id
             """,
             (memory_id,),
         )

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from psycopg.rows import class_row, tuple_row
 
-from ibex.memory.repository.rows import RelationKind
 from ibex.storage import Connection, Postgres
 
 

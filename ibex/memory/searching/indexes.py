@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from ibex.memory.repository import index_rows
 from ibex.memory.repository.index_rows import PartitionState
+from ibex.memory.retrieval.index import Index
 from ibex.memory.searching.index_cache import IndexCache, IndexKey
 from ibex.memory.searching.partition import IndexedPartition
 from ibex.storage import DatabaseUnavailableError, Postgres
@@ -22,11 +23,13 @@ class Indexes:
 
     Parameters
     ----------
+    nothing: an index without memories.
     patience: seconds that a search waits for a load.
     """
 
-    def __init__(self, postgres: Postgres, cache: IndexCache, *, patience: float) -> None:
+    def __init__(self, postgres: Postgres, cache: IndexCache, nothing: Index, *, patience: float) -> None:
         self._postgres = postgres
+        self._nothing = nothing
         self._cache = cache
         self._patience = patience
         self._loads: dict[IndexKey, SharedTask[IndexedPartition]] = {}
@@ -59,7 +62,7 @@ class Indexes:
         if known is None or known.epoch < state.epoch:
             rows = await index_rows.live_rows(self._postgres, key.org_id, key.partition_id, key.model)
             partition = await beside_the_loop(
-                len(rows), lambda: IndexedPartition.of(rows, state.revision, state.epoch)
+                len(rows), lambda: IndexedPartition.of(rows, self._nothing, state.revision, state.epoch)
             )
         else:
             rows = await index_rows.rows_changed_since(

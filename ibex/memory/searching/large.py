@@ -10,7 +10,7 @@ from ibex.memory.memory import Scope
 from ibex.memory.repository import candidates
 from ibex.memory.repository.candidates import Nearest, Selection
 from ibex.memory.repository.index_rows import PartitionState
-from ibex.memory.retrieval.tokenizer import Tokenizer
+from ibex.memory.retrieval.index import Index
 from ibex.memory.searching.partition import IndexedPartition
 from ibex.memory.searching.query import Filters, SearchQuery
 from ibex.memory.searching.questions import Question
@@ -18,22 +18,22 @@ from ibex.storage import Postgres
 
 # Candidates of each way to find them.
 _WITH_WORDS = 200
-_NEWEST = 50
+_NEWEST = 20
 # The question's words that are looked for; its longest are mostly its rarest.
 _MOST_WORDS = 8
 # Pairs are asked for among as many, since a pair of common words may be rare.
 _MOST_PAIRED = 4
 # So many of them are indexed; the best of these together with the turns around them.
-_INDEXED = 300
-_SEEDS = 40
+_INDEXED = 150
+_SEEDS = 25
 
 
 class Candidates:
     """Makes a small index of the memories of large partitions that may answer a question."""
 
-    def __init__(self, postgres: Postgres) -> None:
+    def __init__(self, postgres: Postgres, nothing: Index) -> None:
         self._postgres = postgres
-        self._tokenizer = Tokenizer()
+        self._nothing = nothing
 
     async def of(
         self,
@@ -45,30 +45,31 @@ class Candidates:
     ) -> IndexedPartition:
         chosen = selection(scope, query.filters, states)
         most = max(candidates.MOST_NEAREST, query.limit)
+        live = sum(state.live for state in states)
         terms = self._terms(query.text)
         sets = _sets(terms)
         near, having, new = await asyncio.gather(
-            self._nearest(chosen, question, model, most),
+            self._nearest(chosen, question, model, most, live),
             candidates.with_words(self._postgres, chosen, sets, max(_WITH_WORDS, query.limit)),
             candidates.newest(self._postgres, chosen, max(_NEWEST, query.limit)),
         )
-        live = sum(state.live for state in states)
         ranked = _ranked(near, dict(zip(sets, having, strict=True)), live)
         best = ranked[: max(_INDEXED, query.limit)]
         rows = await candidates.rows_with_neighbours(
             self._postgres, chosen, list({*best, *new}), best[:_SEEDS], model
         )
-        return await asyncio.to_thread(IndexedPartition.of, rows)
+        return await asyncio.to_thread(IndexedPartition.of, rows, self._nothing)
 
     async def _nearest(
-        self, chosen: Selection, question: Question, model: int | None, most: int
+        self, chosen: Selection, question: Question, model: int | None, most: int, live: int
     ) -> Mapping[UUID, float]:
         if question.vector is None or model is None:
             return {}
-        return await candidates.nearest(self._postgres, chosen, Nearest(model, question.vector), most)
+        to = Nearest(model, question.vector)
+        return await candidates.nearest(self._postgres, chosen, to, most, live)
 
     def _terms(self, text: str) -> list[str]:
-        return sorted(self._tokenizer.terms(text).counts, key=len, reverse=True)[:_MOST_WORDS]
+        return sorted(self._nothing.tokenizer.terms(text).counts, key=len, reverse=True)[:_MOST_WORDS]
 
 
 def selection(scope: Scope, filters: Filters, states: Sequence[PartitionState]) -> Selection:

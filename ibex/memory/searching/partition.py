@@ -36,10 +36,15 @@ class IndexedPartition:
     size: int
 
     @classmethod
-    def of(cls, rows: Sequence[IndexRow], revision: int = 0, epoch: int = 0) -> Self:
-        """Made of the live rows of a partition, or of a few that were chosen."""
-        empty = cls(Index.of(()), frozenset(), {}, revision, epoch, 0)
-        return empty.updated(rows, revision)
+    def of(cls, rows: Sequence[IndexRow], nothing: Index, revision: int = 0, epoch: int = 0) -> Self:
+        """Made of the live rows of a partition, or of a few that were chosen.
+
+        Parameters
+        ----------
+        nothing: an index without memories. All that begin with the same one share what its tokeniser has
+            learned, which halves the time that takes.
+        """
+        return cls(nothing, frozenset(), {}, revision, epoch, 0).updated(rows, revision)
 
     def shows(self, revision: int, epoch: int) -> bool:
         """Whether nothing that was committed up to then is missing, and nothing is left that was erased."""

@@ -11,6 +11,7 @@ from ibex.memory.memory import Memory, Scope
 from ibex.memory.repository import index_rows, memory_rows
 from ibex.memory.repository.index_rows import PartitionState
 from ibex.memory.retrieval.hit import Hit
+from ibex.memory.retrieval.index import Index
 from ibex.memory.retrieval.query import Query
 from ibex.memory.retrieval.search import search
 from ibex.memory.searching.admission import Admission
@@ -63,8 +64,10 @@ class MemorySearch:
     ) -> None:
         self._postgres = postgres
         self._questions = Questions(postgres, embedder, patience=settings.embedder_patience)
-        self._indexes = Indexes(postgres, IndexCache(settings.cache_bytes), patience=settings.load_patience)
-        self._candidates = Candidates(postgres)
+        self._nothing = Index.of(())
+        cache = IndexCache(settings.cache_bytes)
+        self._indexes = Indexes(postgres, cache, self._nothing, patience=settings.load_patience)
+        self._candidates = Candidates(postgres, self._nothing)
         self._settings = settings
         self._now = now
 
@@ -104,7 +107,7 @@ class MemorySearch:
             rows = await index_rows.rows_as_of(
                 self._postgres, scope.org_id, [state.id for state in states], query.as_of, model
             )
-            return [await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows))]
+            return [await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows, self._nothing))]
         small = [state for state in states if state.live <= self._settings.exact_up_to]
         large = [state for state in states if state.live > self._settings.exact_up_to]
         partitions = [

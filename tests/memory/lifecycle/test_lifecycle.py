@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import redis
 
 from tests.fixtures import Database
 from tests.memory.rest import bulk, found, remembered
@@ -265,6 +266,7 @@ async def test_erasing_leaves_nothing_but_the_certificate(api: Api, database: Da
         "ACCESS_DENIED",
     )
     assert _tables_with(database, "canary") == []
+    assert not any(b"canary" in value for value in _redis_values(database))
     assert await remembered(api, "The canary sings at dusk.")
 
 
@@ -314,6 +316,16 @@ async def test_every_change_is_in_the_audit_without_what_it_says(api: Api) -> No
     ]
     assert {event["target"] for event in events} == {memory["id"]}
     assert "canary" not in str(events)
+
+
+def _redis_values(database: Database) -> list[bytes]:
+    """Everything that Redis holds, as it would store it."""
+    client = redis.Redis.from_url(database.redis_url)
+    try:
+        dumped: list[Any] = [client.dump(key) for key in client.scan_iter("*")]
+        return [value for value in dumped if value is not None]
+    finally:
+        client.close()
 
 
 def _tables_with(database: Database, text: str) -> list[str]:

@@ -11,10 +11,11 @@ signals = st.lists(
 )
 
 
-def after(given_signals: list[tuple[Signal, float]], start: Posterior = Posterior()) -> Posterior:
+def after(given_signals: list[tuple[Signal, float]], start: Posterior | None = None) -> Posterior:
+    posterior = start or Posterior()
     for signal, weight in given_signals:
-        start = start.after(signal, weight)
-    return start
+        posterior = posterior.after(signal, weight)
+    return posterior
 
 
 def mean(posterior: Posterior) -> float:

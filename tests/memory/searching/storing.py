@@ -105,9 +105,9 @@ _STATEMENTS = (
         content_hash, words, confidence, pinned, tags, observed_at, valid_from, valid_until, embedded_version
     )
     SELECT
-        %(org_id)s, id, %(partition_id)s, %(revision)s + ordinality, agent_id, user_id, session_id, visibility,
-        kind, status, content, content_hash, array_to_tsvector(words), confidence, pinned, tags, observed_at,
-        valid_from, valid_until, CASE WHEN vector IS NULL THEN 0 ELSE 1 END
+        %(org_id)s, id, %(partition_id)s, %(revision)s + ordinality, agent_id, user_id, session_id,
+        visibility, kind, status, content, content_hash, array_to_tsvector(words), confidence, pinned, tags,
+        observed_at, valid_from, valid_until, CASE WHEN vector IS NULL THEN 0 ELSE 1 END
     FROM {_ROWS}
     """,
     f"""
@@ -126,6 +126,8 @@ _STATEMENTS = (
     """,
     f"""
     INSERT INTO ibex.memory_embeddings (org_id, memory_id, model_id, partition_id, version, embedding)
-    SELECT %(org_id)s, id, %(model)s, %(partition_id)s, 1, vector::halfvec FROM {_ROWS} WHERE vector IS NOT NULL
+    SELECT %(org_id)s, id, %(model)s, %(partition_id)s, 1, vector::halfvec
+    FROM {_ROWS}
+    WHERE vector IS NOT NULL
     """,
 )

@@ -122,9 +122,8 @@ class MemoryImport:
         self, actor: Actor, waiting: Sequence[tuple[int, MemoryLine, UUID]], report: ImportReport
     ) -> None:
         prepared: list[Prepared] = []
-        policies = {
-            agent_id: await self._batch.policy(actor, agent_id) for agent_id in {each[2] for each in waiting}
-        }
+        agents = {agent_id for _, _, agent_id in waiting}
+        policies = {agent_id: await self._batch.policy(actor, agent_id) for agent_id in agents}
         for number, line, agent_id in waiting:
             try:
                 prepared.append(await self._batch.prepare(actor, line, agent_id, policies[agent_id]))
