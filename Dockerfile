@@ -1,4 +1,5 @@
-# The first stage builds the wheel and installs it into /opt/ibex; the second has that and no build tools.
+# The first stage builds the wheel, installs it into /opt/ibex and fetches the embedding model; the second has
+# that and no build tools.
 FROM python:3.12-slim AS build
 
 WORKDIR /src
@@ -7,7 +8,9 @@ COPY migrations migrations
 COPY ibex ibex
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv /opt/ibex \
-    && /opt/ibex/bin/pip install --no-cache-dir "$(echo /wheels/ibex-*.whl)[grpc,otel]"
+    && /opt/ibex/bin/pip install --no-cache-dir "$(echo /wheels/ibex-*.whl)[embeddings,grpc,otel]" \
+    && /opt/ibex/bin/ibex models pull --data-dir /opt/ibex \
+    && chmod -R a+rX /opt/ibex/models
 
 
 FROM python:3.12-slim
@@ -20,7 +23,8 @@ COPY --from=build /opt/ibex /opt/ibex
 # Inside a container all interfaces are its own; what is published is for whoever runs it to say.
 ENV PATH="/opt/ibex/bin:$PATH" \
     IBEX_HOST=0.0.0.0 \
-    IBEX_DATA_DIR=/var/lib/ibex
+    IBEX_DATA_DIR=/var/lib/ibex \
+    IBEX_MODEL_PATH=/opt/ibex/models/all-MiniLM-L6-v2
 
 USER ibex
 WORKDIR /var/lib/ibex

@@ -1,4 +1,4 @@
-# make run   installs IBEX into .venv and serves
+# make run   installs IBEX into .venv, fetches the embedding model and serves
 # make run ARGS="--port 8081"  does so with options of `ibex serve`
 # make test  installs IBEX and its tools into .venv, then checks and tests everything
 # make protos  generates the modules of the gRPC interface from auth.proto
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test install-dev lint types modules tests protos clean
+.PHONY: help run install test install-dev lint types modules model tests protos clean
 
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help:
 run: install
 	$(BIN)/python -m ibex serve $(ARGS)
 
-test: install-dev lint types modules tests
+test: install-dev lint types modules model tests
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -30,8 +30,8 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
-	@echo "== installing IBEX (about 100 MB the first time)"
-	$(BIN)/python -m pip install --editable '.[grpc]'
+	@echo "== installing IBEX (about 150 MB the first time)"
+	$(BIN)/python -m pip install --editable '.[embeddings,grpc]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
@@ -51,6 +51,10 @@ types:
 modules:
 	@echo "== module rules"
 	$(BIN)/lint-imports
+
+model:
+	@echo "== embedding model (91 MB the first time)"
+	$(BIN)/python -m ibex models pull --data-dir .ibex
 
 tests:
 	@echo "== tests"

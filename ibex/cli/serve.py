@@ -12,6 +12,7 @@ from ibex.cli.interruption import Interruption
 from ibex.cli.options import data_dir, settings_from
 from ibex.cli.progress import say
 from ibex.cli.welcome import welcome
+from ibex.memory.embedding import prepare_model
 from ibex.serving.checks import check_settings, connections_per_process
 from ibex.serving.dependencies import wait_for_postgres
 from ibex.serving.job_process import serve_jobs
@@ -64,6 +65,8 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
     shows_token = sys.stderr.isatty() or not (settings.data_dir / CREDENTIALS).exists()
     connections, credentials = prepare(settings, addresses, say)
     interruption.check()
+    retrieval = prepare_model(settings, say)
+    interruption.check()
     instruments = Instruments(settings.providers, processes=settings.workers)
 
     def web(place: Place) -> None:
@@ -87,7 +90,7 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
     Supervisor(
         [Role("web", settings.workers, web), Role("job", settings.jobs, jobs, announces=False)],
         restart_servers=servers.restart_dead,
-        on_ready=lambda: say(welcome(settings, credentials, shows_token=shows_token)),
+        on_ready=lambda: say(welcome(settings, credentials, retrieval, shows_token=shows_token)),
         on_stop=stop,
         grace=settings.shutdown_seconds,
     ).run()

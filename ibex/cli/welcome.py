@@ -1,6 +1,7 @@
 """What a person sees when IBEX is ready."""
 
 from ibex.auth import Credentials
+from ibex.memory.embedding import Readiness
 from ibex.settings import Settings
 
 # Flush left, and with an empty line behind the loop, so that a Python prompt takes it as it is pasted.
@@ -44,12 +45,14 @@ curl {base_url}/chat/completions \\
 """
 
 
-def welcome(settings: Settings, credentials: Credentials | None, *, shows_token: bool) -> str:
-    """The base URL, where the token is, and a first call to paste."""
+def welcome(
+    settings: Settings, credentials: Credentials | None, retrieval: Readiness, *, shows_token: bool
+) -> str:
+    """The base URL, where the token is, how memories are found, and a first call to paste."""
     base_url = f"{settings.url}/v1"
     if credentials is None:
         return (
-            f"\nIBEX is ready at {base_url}\n\n"
+            f"\nIBEX is ready at {base_url}\n{retrieval.sentence}\n\n"
             "This database has tokens already. Use one of them, or create one: ibex token create NAME\n"
             "Ctrl-C stops IBEX.\n"
         )
@@ -62,6 +65,8 @@ def welcome(settings: Settings, credentials: Credentials | None, *, shows_token:
         *([f"  token        {credentials.token}"] if shows_token else []),
         f"  token in     {path}",
         f"  providers    {_providers(settings)}",
+        "",
+        retrieval.sentence,
         "",
         "Ctrl-C stops it.",
         "The next steps are in docs/quickstart.md.",

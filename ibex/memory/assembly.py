@@ -59,6 +59,8 @@ class MemoryParts:
     def start(self, running: AsyncExitStack) -> None:
         """`running` stops it all."""
         running.push_async_callback(self.close)
+        if self._embedder is not None:
+            self._embedder.start()
         if self._backlog is not None:
             self._backlog.start()
             running.push_async_callback(self._backlog.stop)

@@ -1,7 +1,7 @@
 """The embedder of a process that has not started yet."""
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,11 @@ from ibex.memory.embedding import Embedder, EmbedderUnavailableError, EmbeddingM
 from ibex.memory.embedding.minilm_files import NAME, WEIGHTS
 from ibex.memory.embedding.minilm_graph import WIDTH
 from ibex.settings import Settings
+from ibex.tasks import SharedTask
 
 
 class LazyEmbedder:
-    """Opened by whoever needs it first, in the process that uses it.
+    """Opened in the process that uses it, by its start or by whoever needs it first.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ class LazyEmbedder:
         self._settings = settings
         self._user_agent = user_agent
         self._embedder: Embedder | None = None
-        self._opening = asyncio.Lock()
+        self._opening: SharedTask[Embedder] | None = None
         self._is_closed = False
 
     @classmethod
@@ -40,22 +41,37 @@ class LazyEmbedder:
             model = EmbeddingModel(NAME, WEIGHTS.sha256[:12], WIDTH)
         return cls(settings, user_agent, model)
 
+    def start(self) -> None:
+        """Begin to open it, so that the first who needs it finds it open."""
+        self._begin()
+
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        embedder = self._embedder or await self._opened()
+        """As `Embedder.embed`. Whoever gives up waiting for it to open does not keep it from opening."""
+        if self._is_closed:
+            raise EmbedderUnavailableError("The embedder is closed.")
+        embedder = self._embedder or await self._begin().result()
         return await embedder.embed(texts)
 
     async def close(self) -> None:
-        async with self._opening:
-            self._is_closed = True
-            if self._embedder is not None:
-                await self._embedder.close()
+        self._is_closed = True
+        if self._opening is not None:
+            with suppress(EmbedderUnavailableError):
+                await self._opening.result()
+        if self._embedder is not None:
+            await self._embedder.close()
 
-    async def _opened(self) -> Embedder:
-        async with self._opening:
-            if self._is_closed:
-                raise EmbedderUnavailableError("The embedder is closed.")
-            if self._embedder is None:
-                self._embedder = await open_embedder(self._settings, self._user_agent)
-            if self._embedder is None:
-                raise EmbedderUnavailableError("There is no embedder.")
-            return self._embedder
+    def _begin(self) -> SharedTask[Embedder]:
+        if self._opening is None:
+            self._opening = SharedTask(self._open(), "embedder-opening", self._opened)
+        return self._opening
+
+    async def _open(self) -> Embedder:
+        embedder = await open_embedder(self._settings, self._user_agent)
+        if embedder is None:
+            raise EmbedderUnavailableError("There is no embedder.")
+        self._embedder = embedder
+        return embedder
+
+    def _opened(self, opening: SharedTask[Embedder]) -> None:
+        """One that has failed is tried again by the next who needs it."""
+        self._opening = None

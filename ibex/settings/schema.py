@@ -114,7 +114,7 @@ class EmbedderSettings(Section):
     url: HttpUrl | None = None
     model: str | None = None
     api_key: ApiKey | None = None
-    dimensions: Annotated[int | None, Field(ge=1, le=16_000)] = None
+    dimensions: Annotated[int | None, Field(ge=1, le=4_000)] = None
     timeout_seconds: Seconds = 10.0
 
     @model_validator(mode="after")

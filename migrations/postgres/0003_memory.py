@@ -327,6 +327,7 @@ CREATE POLICY tenant ON ibex.{table}
 """
 
 GRANTS = """
+GRANT UPDATE (memory_pii) ON ibex.organizations TO ibex_service;
 GRANT SELECT, INSERT, UPDATE (revision, epoch, live) ON ibex.memory_partitions TO ibex_service;
 GRANT SELECT, INSERT, DELETE ON ibex.memories TO ibex_service;
 GRANT UPDATE (

@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 _PATIENCE = 60.0
 # A busy machine must not turn an answer into a timeout.
 _DEADLINES = {"IBEX_AUTH_TIMEOUT_SECONDS": "5", "IBEX_REDIS_TIMEOUT_SECONDS": "5"}
+# Most tests are not about meaning, and those that are name the model that the tests have.
+_NO_MODEL = {"IBEX_EMBEDDER_KIND": "none"}
 _FOREIGN = ("IBEX_", "OPENAI_", "OTEL_")
 
 
@@ -39,9 +41,9 @@ def free_port() -> int:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of the tests without anything that IBEX reads."""
+    """The environment of the tests without anything that IBEX reads, and without an embedding model."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return kept | dict(extra or {})
+    return kept | _NO_MODEL | dict(extra or {})
 
 
 def run_ibex(

@@ -83,7 +83,7 @@ memory_labels: SELECT; INSERT; DELETE
 memory_partitions: SELECT; INSERT; UPDATE revision epoch live
 memory_relations: SELECT; INSERT; DELETE
 memory_versions: SELECT; INSERT
-organizations: SELECT; INSERT id slug name; UPDATE name status allows_caller_keys delete_after
+organizations: SELECT; INSERT id slug name; UPDATE name status allows_caller_keys delete_after memory_pii
 provider_credentials: SELECT; DELETE; INSERT org_id provider sealed key_id hint;
     UPDATE sealed key_id hint updated_at
 session_turns: SELECT; INSERT

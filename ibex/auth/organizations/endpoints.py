@@ -36,9 +36,7 @@ def own_router(organizations: OrganizationService, access: Access, grace: timede
         body: OrganizationChange, actor: Actor = settler
     ) -> Single[OrganizationView]:
         """Change the name or the settings of the token's organization."""
-        changed = await organizations.update(
-            actor, actor.org_id, name=body.name, allows_caller_keys=body.allows_caller_keys
-        )
+        changed = await organizations.update(actor, actor.org_id, body.choices())
         return Single(data=OrganizationView.of(changed))
 
     @router.delete("")
@@ -85,9 +83,7 @@ def platform_router(
         organization_id: UUID, body: OrganizationChange, actor: Actor = platform
     ) -> Single[OrganizationView]:
         """Change the name or the settings of an organization."""
-        changed = await organizations.update(
-            actor, organization_id, name=body.name, allows_caller_keys=body.allows_caller_keys
-        )
+        changed = await organizations.update(actor, organization_id, body.choices())
         return Single(data=OrganizationView.of(changed))
 
     @router.post("/{organization_id}/suspend")

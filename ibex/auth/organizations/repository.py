@@ -1,6 +1,6 @@
 """The SQL of organizations."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,8 +16,23 @@ class Organization:
     name: str
     status: str
     allows_caller_keys: bool
+    memory_pii: str
     created_at: datetime
     delete_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What an organization may choose for itself; what is None stays.
+
+    Parameters
+    ----------
+    memory_pii: what is done with a memory that holds personal data: `allow`, `redact` or `quarantine`.
+    """
+
+    name: str | None = None
+    allows_caller_keys: bool | None = None
+    memory_pii: str | None = None
 
 
 async def find_by_slug(postgres: Postgres, slug: str) -> UUID | None:
@@ -32,7 +47,7 @@ async def find(postgres: Postgres, org_id: UUID) -> Organization | None:
     return await postgres.fetch_one(
         org_id,
         """
-        SELECT id, slug, name, status, allows_caller_keys, created_at, delete_after
+        SELECT id, slug, name, status, allows_caller_keys, memory_pii, created_at, delete_after
         FROM ibex.organizations
         WHERE id = %s
         """,
@@ -84,19 +99,17 @@ async def insert(connection: Connection, org_id: UUID, slug: str, name: str) -> 
     )
 
 
-async def update(
-    connection: Connection, org_id: UUID, name: str | None, allows_caller_keys: bool | None
-) -> bool:
-    """Whether there is such an organization; what is None stays."""
-    cursor = await connection.execute(
+async def update(connection: Connection, org_id: UUID, choices: Choices) -> None:
+    await connection.execute(
         """
         UPDATE ibex.organizations
-        SET name = coalesce(%s, name), allows_caller_keys = coalesce(%s, allows_caller_keys)
-        WHERE id = %s
+        SET name = coalesce(%(name)s, name),
+            allows_caller_keys = coalesce(%(allows_caller_keys)s, allows_caller_keys),
+            memory_pii = coalesce(%(memory_pii)s, memory_pii)
+        WHERE id = %(org_id)s
         """,
-        (name, allows_caller_keys, org_id),
+        {**asdict(choices), "org_id": org_id},
     )
-    return cursor.rowcount > 0
 
 
 async def status_to_change(connection: Connection, org_id: UUID) -> str | None:

@@ -7,8 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 
 from ibex.auth.organizations.founding import Founded
-from ibex.auth.organizations.repository import Organization
+from ibex.auth.organizations.repository import Choices, Organization
 from ibex.rest import Body
+
+MemoryPii = Literal["allow", "redact", "quarantine"]
 
 _ID = "01a20747-2c0b-7d51-b6a4-93f01e5c7a22"
 _SHOWN: dict[str, JsonValue] = {
@@ -17,6 +19,7 @@ _SHOWN: dict[str, JsonValue] = {
     "name": "Search team",
     "status": "active",
     "allows_caller_keys": False,
+    "memory_pii": "redact",
     "created_at": "2030-01-31T12:00:00Z",
     "delete_after": None,
 }
@@ -47,6 +50,12 @@ class OrganizationChange(Body):
     allows_caller_keys: StrictBool | None = Field(
         None, description="Whether a call may bring a provider key of its own."
     )
+    memory_pii: MemoryPii | None = Field(
+        None, description="What is done with a memory that holds personal data."
+    )
+
+    def choices(self) -> Choices:
+        return Choices(**self.model_dump())
 
 
 class OrganizationView(BaseModel):
@@ -59,6 +68,7 @@ class OrganizationView(BaseModel):
     name: str
     status: Literal["active", "suspended", "deleting"]
     allows_caller_keys: bool
+    memory_pii: MemoryPii
     created_at: datetime
     delete_after: datetime | None = Field(description="When it is erased, if it is being deleted.")
 

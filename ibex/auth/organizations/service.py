@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from ibex.auth.audit import AuditEvent
 from ibex.auth.changes import Change, ChangeLog
 from ibex.auth.names import checked_name, checked_slug, conflict, no_access, slug_of, taken
 from ibex.auth.organizations import repository
-from ibex.auth.organizations.repository import Organization
+from ibex.auth.organizations.repository import Choices, Organization
 from ibex.ids import uuid7
 from ibex.storage import Connection, Postgres
 
@@ -76,15 +77,13 @@ class OrganizationService:
             await audit.record_across(connection, actor, event)
             yield connection
 
-    async def update(
-        self, actor: Actor, org_id: UUID, *, name: str | None, allows_caller_keys: bool | None
-    ) -> Organization:
+    async def update(self, actor: Actor, org_id: UUID, choices: Choices) -> Organization:
         """Change what is given. Raises VALIDATION_ERROR, and ACCESS_DENIED when there is none."""
-        name = None if name is None else checked_name(name)
-        changed = {"name": name, "allows_caller_keys": allows_caller_keys}
-        told = {field: value for field, value in changed.items() if value is not None}
+        if choices.name is not None:
+            choices = replace(choices, name=checked_name(choices.name))
+        told = {field: value for field, value in asdict(choices).items() if value is not None}
         async with self._changing(actor, org_id, "organization.update", **told) as connection:
-            await repository.update(connection, org_id, name, allows_caller_keys)
+            await repository.update(connection, org_id, choices)
         return await self.get(org_id)
 
     async def suspend(self, actor: Actor, org_id: UUID) -> Organization:

@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from ibex.auth import Actor, Administration, Allowance
 from ibex.auth.audit import Selection
+from ibex.auth.organizations.repository import Choices
 from tests.fixtures import Database
 from tests.operator import Operator
 
@@ -32,7 +33,7 @@ async def test_those_who_change_each_others_organization_at_once_all_succeed(
     left, right = pair
     assert (
         await failures(
-            crowd.organizations.update(operator.actor(home), other, name=f"{n}", allows_caller_keys=None)
+            crowd.organizations.update(operator.actor(home), other, Choices(name=f"{n}"))
             for n in range(TIMES)
             for home, other in ((left, right), (right, left))
         )
@@ -74,7 +75,7 @@ async def test_a_change_from_nowhere_is_told_where_it_was_made(
 ) -> None:
     left, _ = pair
     changed = operator.administration.organizations
-    await changed.update(Actor.outside("cli"), left, name="Renamed", allows_caller_keys=None)
+    await changed.update(Actor.outside("cli"), left, Choices(name="Renamed"))
     assert await targets(operator.administration, left, "organization.update") == [str(left)]
 
 

@@ -52,12 +52,19 @@ async def test_everybody_sees_their_own_organization(service: Service) -> None:
 
 
 async def test_settings_are_changed_by_those_who_may(owner: Api, service: Service) -> None:
-    changed = await owner.change("/organizations/me", {"name": "Acme Inc.", "allows_caller_keys": True})
-    assert (changed["name"], changed["allows_caller_keys"]) == ("Acme Inc.", True)
+    choices = {"name": "Acme Inc.", "allows_caller_keys": True, "memory_pii": "quarantine"}
+    changed = await owner.change("/organizations/me", choices)
+    assert {name: changed[name] for name in choices} == choices
     [event] = await owner.get("/audit", action="organization.update")
-    assert event["detail"] == {"name": "Acme Inc.", "allows_caller_keys": True}
+    assert event["detail"] == choices
     assert await owner.change("/organizations/me", {}) == changed
-    for wrong in ({"name": ""}, {"name": "a\0b"}, {"slug": "other"}, {"allows_caller_keys": "yes"}):
+    for wrong in (
+        {"name": ""},
+        {"name": "a\0b"},
+        {"slug": "other"},
+        {"allows_caller_keys": "yes"},
+        {"memory_pii": "keep"},
+    ):
         assert await owner.refusal("PATCH", "/organizations/me", wrong) == (400, "VALIDATION_ERROR")
     async with Api(service, service.token) as chat:
         refusal = await chat.refusal("PATCH", "/organizations/me", {"name": "Mine"})

