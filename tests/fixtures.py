@@ -55,6 +55,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         running.valkey.launch()
         running.postgres.wait_ready()
         running.valkey.wait_ready()
+        _keep_off_the_disk(running.postgres)
         _make_template(running.postgres)
         yield running
     finally:
@@ -100,6 +101,14 @@ async def service(
     """A service in front of the stub provider, on this loop, with an organization, an agent and a token."""
     async with Service.start(database.service_dsn, database.redis_url, operator, stub_provider) as running:
         yield running
+
+
+def _keep_off_the_disk(postgres: PostgresServer) -> None:
+    """Nothing here is to survive the machine, and two thirds of making a database is waiting for the disk."""
+    with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def _make_template(postgres: PostgresServer) -> None:

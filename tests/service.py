@@ -63,10 +63,14 @@ class Service:
         stub: StubProvider | None,
         **overrides: Any,
     ) -> AsyncIterator[Self]:
-        """Serve until the block ends. `stub` is the provider `openai`, for all models."""
+        """Serve until the block ends. `stub` is the provider `openai`, for all models.
+
+        Memories are found by words alone, unless an embedder is asked for.
+        """
         org_id = await operator.organization()
         token = await operator.token(org_id)
-        settings = load({}, overrides={**_providers(stub), "access_log": False, **PATIENCE, **overrides})
+        fitted = {"access_log": False, "embedder": {"kind": "none"}, **PATIENCE, **overrides}
+        settings = load({}, overrides={**_providers(stub), **fitted})
         instruments = Instruments(settings.providers)
         edge = build(settings, Connections(postgres_dsn, redis_url, PEPPER, operator.keys), instruments)
         listening = socket.socket()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ibex.embedded import PostgresServer, ValkeyServer
-from tests.fixtures import Servers
+from tests.fixtures import Servers, install_pgvector
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def data_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     try:
         servers.postgres.launch()
         servers.postgres.wait_ready()
+        install_pgvector(servers.postgres)
         yield servers
     finally:
         servers.postgres.stop()

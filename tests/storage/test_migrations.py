@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ibex.storage import migrations
 from ibex.storage.migrations import MigrationError, latest, migrate
-from tests.fixtures import Database, Servers, install_pgvector
+from tests.fixtures import Database, Servers
 
 _numbers = itertools.count(1)
 
@@ -26,8 +26,6 @@ def empty(servers: Servers) -> Iterator[str]:
     admin = servers.postgres.superuser_dsn
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER ibex_owner").format(sql.Identifier(name)))
-    with psycopg.connect(make_conninfo(admin, dbname=name), autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION vector")
     yield make_conninfo(servers.postgres.owner_dsn, dbname=name)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -71,15 +69,11 @@ def test_databases_of_one_server_are_migrated_together(data_servers: Servers) ->
     """Roles belong to the server, not to a database: each of the migrations would create the same one."""
     admin = data_servers.postgres.superuser_dsn
     names = ("one", "two", "three", "four")
-    install_pgvector(data_servers.postgres)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute("REVOKE CONNECT ON DATABASE ibex FROM ibex_service")
         connection.execute("DROP ROLE ibex_service")
         for name in names:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    for name in names:
-        with psycopg.connect(make_conninfo(admin, dbname=name), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION vector")
     _migrate_together([make_conninfo(admin, dbname=name) for name in names])
 
 
