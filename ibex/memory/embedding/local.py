@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Protocol, Self
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibex.memory.embedding.embedder import EmbedderUnavailableError, EmbeddingModel
+from ibex.memory.embedding.passages import passages
 from ibex.memory.embedding.rotation import Request, Rotation, Turn
 from ibex.memory.embedding.unit import as_unit_vectors
 
@@ -46,7 +48,7 @@ class LocalEmbedder:
     Parameters
     ----------
     threads: batches that are worked at side by side, a core each.
-    capacity: most texts that may wait; a request beyond it is refused at once.
+    capacity: most texts, or parts of long ones, that may wait; a request beyond it is refused at once.
     """
 
     def __init__(self, text_model: TextModel, *, threads: int = 1, capacity: int = _WAITING) -> None:
@@ -73,7 +75,18 @@ class LocalEmbedder:
         return self._text_model.model
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """As `Embedder.embed`. A caller that is cancelled takes back what nobody works at yet."""
+        """As `Embedder.embed`. A caller that is cancelled takes back what nobody works at yet.
+
+        A long text is read in parts, and has the direction of the mean of their vectors.
+        """
+        if not texts:
+            return np.empty((0, self.model.dimensions), np.float32)
+        parts = [passages(text) for text in texts]
+        starts = np.cumsum([0, *map(len, parts[:-1])])
+        vectors = await self._vectors(list(chain.from_iterable(parts)))
+        return as_unit_vectors(np.add.reduceat(vectors, starts, axis=0))
+
+    async def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -82,14 +95,13 @@ class LocalEmbedder:
 
         vectors = np.empty((len(texts), self.model.dimensions), np.float32)
         request = Request(texts, vectors, finished)
-        if texts:
-            self._add(request)
-            try:
-                await done
-            finally:
-                with self._change:
-                    self._rotation.remove(request)
-        return as_unit_vectors(vectors)
+        self._add(request)
+        try:
+            await done
+        finally:
+            with self._change:
+                self._rotation.remove(request)
+        return vectors
 
     async def close(self) -> None:
         """Refuse what waits, let the batches under way end, and stop the threads."""

@@ -1,14 +1,11 @@
 """The embedder that the settings ask for."""
 
-from ibex.memory.embedding.cache import CachingEmbedder, InProcessVectorCache
+from ibex.memory.embedding.cache import CachingEmbedder
 from ibex.memory.embedding.embedder import Embedder
 from ibex.memory.embedding.local import LocalEmbedder
 from ibex.memory.embedding.readiness import model_folder
 from ibex.memory.embedding.remote import RemoteEmbedder, RemoteService
 from ibex.settings import Settings
-
-# Some 9,000 vectors of 384 dimensions: the questions and turns of the last minutes.
-_CACHE_BYTES = 16 << 20
 
 
 async def open_embedder(settings: Settings, user_agent: str) -> Embedder | None:
@@ -28,4 +25,4 @@ async def open_embedder(settings: Settings, user_agent: str) -> Embedder | None:
         embedder = RemoteEmbedder(service, user_agent)
     else:
         embedder = await LocalEmbedder.open(model_folder(settings), threads=wanted.threads)
-    return CachingEmbedder(embedder, InProcessVectorCache(_CACHE_BYTES))
+    return CachingEmbedder(embedder)

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-# A model reads no more of a text than this many characters, or little more.
-_LONGEST = 2_048
-
 
 @dataclass(eq=False, slots=True)
 class Request:
@@ -107,5 +104,4 @@ class Rotation:
 
 
 def _cost(text: str) -> int:
-    head = text[:_LONGEST]
-    return len(head) if head.isascii() else len(head.encode("utf-8", "surrogatepass"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -25,7 +25,13 @@ _AGO = re.compile(
     rf"\b(\d{{1,3}}|{'|'.join(_NUMBERS)})\s+(?:of\s+)?(day|week|month|year)s?\s+ago\b", re.IGNORECASE
 )
 _CALENDAR = re.compile(r"\b(last|past|previous|this)\s+(week|month|year)\b", re.IGNORECASE)
+_SINCE = re.compile(
+    rf"\b(?:last|past|previous)\s+(\d{{1,3}}|{'|'.join(_NUMBERS)})\s+(?:of\s+)?(day|week|month|year)s\b",
+    re.IGNORECASE,
+)
 _NAMED_DAY = re.compile(r"\b(today|tonight|yesterday)\b", re.IGNORECASE)
+_WEEKDAYS = {name.lower(): number for number, name in enumerate(calendar.day_name)}
+_WEEKDAY = re.compile(rf"\b(next\s+)?({'|'.join(_WEEKDAYS)}|weekend)\b", re.IGNORECASE)
 # Nobody who leaves the year out means one before this; it bounds the work where a memory has an absurd date.
 _MOST_YEARS = 20
 _DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
@@ -97,16 +103,35 @@ def _relative(question: str, now: datetime) -> Iterator[Interval]:
     today = now.astimezone(UTC).date()
     for match in _NAMED_DAY.finditer(question):
         yield _from_day(today - timedelta(days=match[1].lower() == "yesterday"), 1)
+    for match in _WEEKDAY.finditer(question):
+        if not match[1]:
+            yield _latest(match[2].lower(), today)
     for match in _AGO.finditer(question):
-        amount = int(match[1]) if match[1].isdigit() else _NUMBERS[match[1].lower()]
         length = _DAYS[match[2].lower()]
         # "Two months ago" is as vague as its unit: half a unit to either side.
-        middle = max(today.toordinal() - amount * length - length // 2, 1)
-        yield _from_day(date.fromordinal(middle), length)
+        yield _from_day(_days_before(today, _amount(match[1]) * length + length // 2), length)
+    for match in _SINCE.finditer(question):
+        length = _amount(match[1]) * _DAYS[match[2].lower()]
+        yield _from_day(_days_before(today, length), length + 1)
     for match in _CALENDAR.finditer(question):
         length = _DAYS[match[2].lower()]
         back = 0 if match[1].lower() == "this" else length
         yield _from_day(today - timedelta(days=length + back - 1), length + back)
+
+
+def _latest(name: str, today: date) -> Interval:
+    """The last such day before today, or the last weekend that has begun before today."""
+    if name == "weekend":
+        return _from_day(_days_before(today, (today.weekday() - 5) % 7 or 7), 2)
+    return _from_day(_days_before(today, (today.weekday() - _WEEKDAYS[name]) % 7 or 7), 1)
+
+
+def _amount(written: str) -> int:
+    return int(written) if written.isdigit() else _NUMBERS[written.lower()]
+
+
+def _days_before(day: date, days: int) -> date:
+    return date.fromordinal(max(day.toordinal() - days, 1))
 
 
 def _from_day(start: date, days: int) -> Interval:

@@ -26,7 +26,8 @@ class Components:
     lexical, semantic: the two arms in standard deviations; `semantic` is None without a vector of the
         question, and estimated for a memory without one.
     stated, speaker, time: see `Relevance`.
-    relevance: the sum of the above, in standard deviations.
+    relevance: the mean of the two arms (or `lexical` alone), with `stated`, `speaker` and `time` by their
+        weights; in standard deviations.
     recency, usefulness, confidence, use: between 0 and 1.
     """
 

@@ -3,7 +3,7 @@
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibex.memory.retrieval.columns import Columns
+from ibex.memory.retrieval.postings import Postings
 from ibex.memory.retrieval.record import Record
 from ibex.memory.retrieval.sequence import NEIGHBOURS, Sequence
 from ibex.memory.retrieval.speaker import speaker_of
@@ -26,6 +27,14 @@ _BLOCK = 1_024
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Occurrences:
+    """The positions of the memories that have a term, and how often each has it; arrays of shape (n,)."""
+
+    positions: NDArray[np.int64]
+    counts: NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Index:
     """An immutable snapshot; `updated` gives the next one and shares with it what did not change.
 
@@ -34,8 +43,7 @@ class Index:
 
     Parameters
     ----------
-    records: by slot; None for one that was removed.
-    postings: by term: int64, shape (2, n): the slots of the memories that have it, and how often.
+    records: by slot, without their vectors, which are in `vectors`; None for one that was removed.
     speakers: the words of each speaker's name, to the number by which `columns.speaker` refers to it.
     norms: float32; by slot, the length of the vector of a memory together with its neighbours.
     """
@@ -44,7 +52,7 @@ class Index:
     slot_of: dict[UUID, int]
     sessions: dict[str | UUID, list[int]]
     sequence: Sequence
-    postings: dict[str, NDArray[np.int64]]
+    postings: Postings
     speakers: dict[frozenset[str], int]
     columns: Columns
     vectors: Vectors
@@ -60,7 +68,18 @@ class Index:
     def _empty(cls, tokenizer: Tokenizer) -> Self:
         nothing = Columns.of([], [], [])
         norms = np.zeros(0, np.float32)
-        return cls([], {}, {}, Sequence.of([], 0), {}, {}, nothing, Vectors.empty(), norms, tokenizer)
+        return cls(
+            records=[],
+            slot_of={},
+            sessions={},
+            sequence=Sequence.of([], 0),
+            postings=Postings.empty(),
+            speakers={},
+            columns=nothing,
+            vectors=Vectors.empty(),
+            norms=norms,
+            tokenizer=tokenizer,
+        )
 
     def __len__(self) -> int:
         return len(self.slot_of)
@@ -68,6 +87,17 @@ class Index:
     def at(self, position: int) -> Record:
         """The memory at this position of `sequence`."""
         return _live(self.records, int(self.sequence.slots[position]))
+
+    def occurrences(self, terms: Iterable[str]) -> dict[str, Occurrences]:
+        """Where each term occurs. Terms that do not are left out."""
+        terms = list(terms)
+        found = {}
+        for term, (slots, counts) in zip(terms, self.postings.of(terms), strict=True):
+            positions = self.sequence.position[slots]
+            live = positions >= 0
+            if live.any():
+                found[term] = Occurrences(positions[live], counts[live])
+        return found
 
     def updated(self, changed: Iterable[Record], removed: Collection[UUID]) -> Self:
         """The index after some memories were added or replaced, and others removed.
@@ -80,13 +110,17 @@ class Index:
         gone = [self.slot_of[id_] for id_ in replaced if id_ in self.slot_of]
         live = len(self) - len(gone) + len(new)
         if len(self.records) + len(new) > 2 * live + _EMPTY_SLOTS_TOLERATED:
-            kept = [record for record in self.records if record and record.id not in replaced]
+            kept = [
+                self._with_vector(record, slot)
+                for slot, record in enumerate(self.records)
+                if record and record.id not in replaced
+            ]
             return self._empty(self.tokenizer).updated([*kept, *new.values()], ())
         return self._next(list(new.values()), gone)
 
     def _next(self, new: list[Record], gone: list[int]) -> Self:
         first = len(self.records)
-        records: list[Record | None] = [*self.records, *new]
+        records: list[Record | None] = [*self.records, *(record.without_vector() for record in new)]
         slot_of = dict(self.slot_of)
         for slot in gone:
             slot_of.pop(_live(records, slot).id)
@@ -102,7 +136,7 @@ class Index:
             slot_of=slot_of,
             sessions=sessions,
             sequence=sequence,
-            postings=self._postings(terms, first, gone),
+            postings=self.postings.followed_by(terms, first),
             speakers=speakers,
             columns=Columns.joined([self.columns, Columns.of(new, terms, spoken_by)]),
             vectors=vectors,
@@ -112,6 +146,11 @@ class Index:
         for slot in gone:
             records[slot] = None
         return index
+
+    def _with_vector(self, record: Record, slot: int) -> Record:
+        if not self.columns.embedded[slot]:
+            return record
+        return replace(record, embedding=self.vectors.rows(np.array([slot]))[0])
 
     def _terms(self, record: Record) -> Terms:
         if record.speaker is None or record.text.startswith(record.speaker):
@@ -144,25 +183,6 @@ class Index:
                 del sessions[session]
         return sessions
 
-    def _postings(self, terms: list[Terms], first: int, gone: list[int]) -> dict[str, NDArray[np.int64]]:
-        postings = dict(self.postings)
-        for term in {term for slot in gone for term in self._terms(_live(self.records, slot)).counts}:
-            left = postings[term][:, ~np.isin(postings[term][0], gone)]
-            if left.shape[1]:
-                postings[term] = left
-            else:
-                del postings[term]
-        added: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-        for slot, of_one in enumerate(terms, first):
-            for term, count in of_one.counts.items():
-                slots, counts = added[term]
-                slots.append(slot)
-                counts.append(count)
-        for term, pair in added.items():
-            columns = np.array(pair, np.int64)
-            postings[term] = np.hstack([postings[term], columns]) if term in postings else columns
-        return postings
-
     def _norms(self, sequence: Sequence, vectors: Vectors, used: int) -> NDArray[np.float32]:
         """Worked out anew only for memories that are new or have other neighbours than before."""
         norms = np.zeros(used, np.float32)
@@ -177,7 +197,7 @@ class Index:
         for block in np.split(moved, range(_BLOCK, len(moved), _BLOCK)):
             slots = around[:, block]
             weighted = np.where(slots >= 0, weights[:, None], np.float32(0))
-            rows = sum(vectors.matrix[slots[row]] * weighted[row][:, None] for row in range(len(NEIGHBOURS)))
+            rows = sum(vectors.rows(slots[row]) * weighted[row][:, None] for row in range(len(NEIGHBOURS)))
             norms[sequence.slots[block]] = np.linalg.norm(rows, axis=1)
         return norms
 

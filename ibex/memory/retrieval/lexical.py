@@ -1,12 +1,12 @@
 """How well the words of a memory, of its neighbours and of its session match those of a question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ibex.memory.retrieval.index import Index
+from ibex.memory.retrieval.index import Index, Occurrences
 
 # Okapi BM25 (Robertson and Zaragoza 2009). k1 from 0.8 to 2 and b from 0.25 to 0.9 find as much on LoCoMo,
 # within a point.
@@ -43,15 +43,16 @@ class Lexical:
 def lexical(parts: Sequence[Index], terms: Sequence[str]) -> Lexical:
     """Scores every memory. Document frequencies and mean lengths are those of all parts together."""
     count = sum(len(part) for part in parts)
+    occurrences = [part.occurrences(terms) for part in parts]
     frequency = {
-        term: sum(part.postings[term].shape[1] for part in parts if term in part.postings) for term in terms
+        term: sum(len(each[term].positions) for each in occurrences if term in each) for term in terms
     }
     known = sorted((term for term in frequency if frequency[term]), key=lambda term: (frequency[term], term))
     known = known[:_MOST_TERMS]
     found = np.array([frequency[term] for term in known], np.float32)
     idf = np.log1p((count - found + 0.5) / (found + 0.5)).astype(np.float32)
 
-    counts = [_counts(part, known) for part in parts]
+    counts = [_counts(len(part), each, known) for part, each in zip(parts, occurrences, strict=True)]
     lengths = [part.columns.length[part.sequence.slots].astype(np.float32) for part in parts]
     near = [part.sequence.with_neighbours(each) for part, each in zip(parts, counts, strict=True)]
     near_lengths = [part.sequence.with_neighbours(each) for part, each in zip(parts, lengths, strict=True)]
@@ -73,12 +74,13 @@ def lexical(parts: Sequence[Index], terms: Sequence[str]) -> Lexical:
     )
 
 
-def _counts(part: Index, terms: Sequence[str]) -> NDArray[np.float32]:
-    counts = np.zeros((len(terms), len(part)), np.float32)
+def _counts(
+    memories: int, occurrences: Mapping[str, Occurrences], terms: Sequence[str]
+) -> NDArray[np.float32]:
+    counts = np.zeros((len(terms), memories), np.float32)
     for row, term in zip(counts, terms, strict=True):
-        if term in part.postings:
-            slots, occurrences = part.postings[term]
-            row[part.sequence.position[slots]] = occurrences
+        if term in occurrences:
+            row[occurrences[term].positions] = occurrences[term].counts
     return counts
 
 

@@ -1,6 +1,6 @@
 """What retrieval knows of one memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -35,3 +35,6 @@ class Record:
     uses: int
     tags: frozenset[str]
     embedding: NDArray[np.float32] | None = field(repr=False)
+
+    def without_vector(self) -> "Record":
+        return self if self.embedding is None else replace(self, embedding=None)

@@ -14,15 +14,17 @@ from ibex.memory.retrieval.index import Index
 from ibex.memory.retrieval.lexical import Lexical, lexical
 from ibex.memory.retrieval.query import Query
 from ibex.memory.retrieval.semantic import Semantic, semantic
+from ibex.memory.retrieval.speaker import asked_for
 
 # Scores are measured in standard deviations over the best so many memories of an arm. Over all of a large
 # scope the deviation would shrink with every memory that has nothing to do with the question, and what is
 # weighed against it with it.
 _FIELD = 1_000
 
-# In standard deviations. Chosen on five LoCoMo conversations, in each of which or nearly each they help;
-# 2 to 3, 0.5 to 1 and 1 to 3 are within about a point of recall@10.
-_STATED = 2.5
+# In standard deviations. Chosen on five LoCoMo conversations, in each of which or nearly each they help, and
+# checked on three of LongMemEval, whose assistant answers at length; 2 to 3.5, 0.5 to 1 and 1 to 3 are within
+# about a point of recall@10.
+_STATED = 3.0
 _SPEAKER = 0.75
 _TIME = 2.0
 # A memory that states so many terms has half of what there is to be had for stating something, and what goes
@@ -45,9 +47,9 @@ class Relevance:
     by_words, by_meaning: in standard deviations from the mean of the arm. `by_meaning` is None when there is
         nothing to compare, and is estimated from `by_words` for memories without a vector.
     stated: how much the memory says, between 0 and 1; questions and greetings say little.
-    speaker: 1 where the question names who said it.
+    speaker: 1 where the question names who said it, be it as "I" or "you".
     time: 1 where it was said at a time the question names, falling with the distance from it.
-    score: all of these, in standard deviations.
+    score: the mean of the arms, and the others by their weights; in standard deviations.
     above_floor: bool; whether anything at all connects the memory with the question.
     """
 
@@ -112,7 +114,7 @@ def _by_meaning(meaning: Semantic, by_words: NDArray[np.float64]) -> NDArray[np.
 
 
 def _named(parts: Sequence[Index], question: str) -> NDArray[np.float64]:
-    asked = set(parts[0].tokenizer.words(question))
+    asked = asked_for(set(parts[0].tokenizer.words(question)))
     named = []
     for part in parts:
         numbers = [number for name, number in part.speakers.items() if not asked.isdisjoint(name)]

@@ -25,6 +25,8 @@ class Semantic:
 
     @property
     def score(self) -> NDArray[np.float32]:
+        # More weight for the neighbours finds a little more on LoCoMo, and less where an assistant's long
+        # answers stand around what is asked for.
         return self.text + self.neighbours
 
 
@@ -48,7 +50,7 @@ def _of_part(part: Index, vector: NDArray[np.float32]) -> Semantic:
     if part.vectors.dimensions != len(vector):
         nothing = np.zeros(len(slots), np.float32)
         return Semantic(nothing, nothing, np.zeros(len(slots), np.bool_))
-    text = (part.vectors.matrix @ vector)[slots]
+    text = part.vectors.products(vector)[slots]
     # The product with a sum of vectors is the sum of the products, so the neighbourhood needs no vector.
     norms = part.norms[slots]
     neighbours = part.sequence.with_neighbours(text) / np.where(norms > 0, norms, np.float32(1))

@@ -17,12 +17,22 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u
 _SIGNS = "\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0980-\u0dff"
 _WORD = re.compile(rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|[{_UNSPACED}]+|(?:(?![{_UNSPACED}])[^\W_]|[{_SIGNS}])+")
 _ASCII_WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|[a-z0-9]+")
+_IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _UNSPACED_WORD = re.compile(f"[{_UNSPACED}]")
-_ACCENT = re.compile("[\u0300-\u036f]")
+# All but that of the Russian \u0439, without which it is another letter.
+_ACCENT = re.compile("[\u0300-\u0305\u0307-\u036f]|(?<![\u0418\u0438])\u0306")
 _CONTRACTION = re.compile(r"(?<=\w)(?:n['’]t|['’](?:s|d|m|ll|re|ve))\b")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _SENTENCE = re.compile(r"[^.!?。！？؟\n]+[.!?。！？؟]*")
 _QUESTION = ("?", "？", "؟")
+# Scripts that one language of those with a stemmer stands for; words of any other are stemmed as English.
+_LANGUAGES = {
+    "\u0370-\u03ff": "greek",
+    "\u0400-\u04ff": "russian",
+    "\u0600-\u06ff": "arabic",
+    "\u0900-\u097f": "hindi",
+}
+_SCRIPT = re.compile("|".join(f"(?P<{language}>[{script}])" for script, language in _LANGUAGES.items()))
 # Longer runs of letters are keys and encodings, not words.
 _LONGEST_WORD = 64
 # Far beyond the words of one language; what is asked of it is mostly the same few thousand.
@@ -48,12 +58,13 @@ class Terms:
 class Tokenizer:
     """Cuts text into words, and reduces the words to stems.
 
-    Letters and digits of any script; case, accents and width are folded; scripts without spaces give bigrams.
-    Stems are those of English Snowball, which leaves words of other scripts as they are.
+    Letters and digits of any script; case, accents and width are folded. Scripts without spaces give bigrams,
+    and ideographs stand by themselves besides, since many are words (Nie et al., IRAL 2000). Stems are those
+    of Snowball: of English for the Latin script, and for a few others of the language most written in it.
     """
 
     def __init__(self) -> None:
-        self._stemmer = Stemmer.Stemmer("english")
+        self._stemmers = {name: Stemmer.Stemmer(name) for name in ("english", *_LANGUAGES.values())}
         self._stems: dict[str, tuple[str, ...]] = {}
 
     def terms(self, text: str) -> Terms:
@@ -74,7 +85,9 @@ class Tokenizer:
         return terms
 
     def _stems_of(self, run: str) -> tuple[str, ...]:
-        stems = tuple(self._stemmer.stemWord(word) for word in _words(run) if word not in STOP_WORDS)
+        stemmer = self._stemmers[_language(run)]
+        words = (*_words(run), *(_IDEOGRAPH.findall(run) if len(run) > 1 else ()))
+        stems = tuple(stemmer.stemWord(word) for word in words if word not in STOP_WORDS)
         if len(run) <= _LONGEST_WORD:
             if len(self._stems) >= _STEMS_KEPT:
                 self._stems.clear()
@@ -104,6 +117,11 @@ def _words(run: str) -> Iterator[str]:
     if len(run) > 1 and _UNSPACED_WORD.match(run):
         return (run[at : at + 2] for at in range(len(run) - 1))
     return iter((_number(run[:_LONGEST_WORD]),))
+
+
+def _language(run: str) -> str:
+    script = None if run.isascii() else _SCRIPT.match(run)
+    return (script and script.lastgroup) or "english"
 
 
 def _number(word: str) -> str:

@@ -37,6 +37,11 @@ def named(question: str) -> list[tuple[str, str]]:
         ("two weeks ago", "2024-02-22", "2024-02-28"),
         ("this month", "2024-02-10", "2024-03-10"),
         ("last week", "2024-02-26", "2024-03-10"),
+        ("the past two weeks", "2024-02-25", "2024-03-10"),
+        ("in the last 3 days", "2024-03-07", "2024-03-10"),
+        ("last Saturday", "2024-03-09", "2024-03-09"),
+        ("what happened on sunday", "2024-03-03", "2024-03-03"),
+        ("this weekend", "2024-03-09", "2024-03-10"),
     ],
 )
 def test_a_time_becomes_its_days(question: str, first: str, last: str) -> None:
@@ -48,7 +53,17 @@ def test_a_date_without_a_year_is_meant_in_each_year_of_the_memories() -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["", "What may happen?", "march on", "31 February 2023", "the 1st", "room 1204"]
+    "question",
+    [
+        "",
+        "What may happen?",
+        "march on",
+        "31 February 2023",
+        "the 1st",
+        "room 1204",
+        "on Mondays",
+        "next Friday",
+    ],
 )
 def test_what_is_no_date_names_no_time(question: str) -> None:
     assert named(question) == []
@@ -61,7 +76,9 @@ def test_several_times_are_all_found() -> None:
     ]
 
 
-@given(st.text() | st.from_regex(r"[0-9]{1,3} (days|weeks|years) ago|[0-9]{1,2} (May|feb) [0-9]{4}"))
+@given(
+    st.text() | st.from_regex(r"(past )?[0-9]{1,3} (days|weeks|years)( ago)?|[0-9]{1,2} (May|feb) [0-9]{4}")
+)
 def test_no_question_fails_and_every_interval_has_a_length(question: str) -> None:
     first = datetime(1, 1, 1, tzinfo=UTC)
     assert all(each.start < each.end for each in intervals(question, NOW, first, NOW))

@@ -1,6 +1,7 @@
+# ruff: noqa: RUF001, some of it is in other scripts
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 from uuid import UUID
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ibex.memory.retrieval import Index, Query, Record, search
+from ibex.memory.retrieval import Hit, Index, Query, Record, search
 from tests.memory.retrieval.records import NOW, START, direction, record, records, texts, vectors
 
 
@@ -31,6 +32,20 @@ PLAIN = [
 
 def test_a_word_in_common_finds_a_memory() -> None:
     assert ids([Index.of(PLAIN)], asked("Where did she go kayaking?")) == [3]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [("我的猫叫什么？", 1), ("Куда мы поедем отдыхать?", 2), ("أين المدرسة؟", 3), ("昨日の大雨", 4)],
+)
+def test_questions_in_other_scripts_find_their_answers(question: str, answer: int) -> None:
+    memories = [
+        record(1, "猫的名字是小白。"),
+        record(2, "Летом мы поехали отдохнуть в Карелию."),
+        record(3, "مدرسة ابني قريبة من البيت."),
+        record(4, "大変な雨でした。昨日は家にいました。"),
+    ]
+    assert ids([Index.of(memories)], asked(question))[0] == answer
 
 
 def test_a_meaning_in_common_finds_a_memory_without_a_word_in_common() -> None:
@@ -70,6 +85,21 @@ def test_the_person_asked_about_speaks_for_herself(as_prefix: bool) -> None:
     ]
     assert ids([Index.of(talk)], asked("What has Maud bought?"))[0] == 1
     assert ids([Index.of(talk)], asked("What has Ivo bought?"))[0] == 2
+
+
+@pytest.mark.parametrize("as_prefix", [True, False])
+def test_to_an_assistant_i_is_the_user_and_you_is_the_assistant(as_prefix: bool) -> None:
+    names = ["user", "assistant", "human", "ai"]
+    talk = [
+        record(number, f"{name}: A cello was bought.")
+        if as_prefix
+        else record(number, "A cello was bought.", speaker=name)
+        for number, name in enumerate(names, 1)
+    ]
+    assert set(ids([Index.of(talk)], asked("Which cello did I buy?"), 2)) == {1, 3}
+    assert set(ids([Index.of(talk)], asked("Which cello did you say was bought?"), 2)) == {2, 4}
+    hits = search([Index.of(talk)], asked("Which cello did you tell me of?"), 4)
+    assert [hit.components.speaker for hit in hits] == [0] * 4
 
 
 def test_the_time_asked_for_leads_to_what_was_said_then() -> None:
@@ -191,6 +221,28 @@ def test_order_is_total_and_does_not_depend_on_how_the_memories_came_in(
     for kind in (True, False) if pinned else (None,):
         scores = [hit.score for hit in one if kind in (None, hit.record.pinned)]
         assert all(left >= right - 1e-5 for left, right in pairwise(scores))
+
+
+def parts_of(hit: Hit) -> tuple[float, ...]:
+    why = hit.components
+    asked_of = (why.lexical, why.semantic or 0.0, why.stated, why.speaker, why.time)
+    return (*asked_of, why.recency, why.usefulness, why.confidence, why.use)
+
+
+@given(records(), texts, st.none() | vectors)
+def test_the_explanation_is_all_that_a_score_is_made_of(
+    scope: list[Record], text: str, vector: NDArray[np.float32] | None
+) -> None:
+    hits = search([Index.of(scope)], asked(text, vector), 100)
+    for hit in hits:
+        why = hit.components
+        arms = [why.lexical] if why.semantic is None else [why.lexical, why.semantic]
+        relevance = sum(arms) / len(arms) + 3 * why.stated + 0.75 * why.speaker + 2 * why.time
+        assert why.relevance == pytest.approx(relevance, abs=1e-6)
+        ranked = 0.40 * relevance + 0.25 * why.recency + 0.20 * why.usefulness
+        assert hit.score == pytest.approx(ranked + 0.10 * why.confidence + 0.05 * why.use, abs=1e-6)
+    for higher, lower in combinations(hits, 2):
+        assert not all(one < other for one, other in zip(parts_of(higher), parts_of(lower), strict=True))
 
 
 @given(records(), texts, st.none() | vectors, st.sampled_from([None, "one", "two"]), st.booleans())

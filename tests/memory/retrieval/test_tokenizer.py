@@ -23,6 +23,11 @@ def terms(text: str) -> list[str]:
         ("ｗｉｄｅ", "wide"),
         ("٣ كتب", "3 كتب"),
         ("snow_shoe", "snow shoe"),
+        ("кошка работает", "Кошку работала"),
+        ("городской чай", "городских чаёв чая"),
+        ("مدرسة", "المدرسة"),
+        ("γάτες", "γάτα"),
+        ("लड़के", "लड़का"),
     ],
 )
 def test_spellings_of_one_thing_are_the_same_terms(one: str, other: str) -> None:
@@ -35,13 +40,13 @@ def test_text_without_words_has_no_terms(text: str) -> None:
     assert (dict(found.counts), found.length, found.stated) == ({}, 0, 0)
 
 
-def test_scripts_without_spaces_are_cut_into_pairs() -> None:
-    assert terms("東京都 in ひらがな") == sorted(["東京", "京都", "ひら", "らが", "がな"])
+def test_scripts_without_spaces_are_cut_into_pairs_and_ideographs() -> None:
+    assert terms("東京都 in ひらがな") == sorted(["東京", "京都", "東", "京", "都", "ひら", "らが", "がな"])
     assert terms("猫") == ["猫"]
 
 
 def test_vowel_signs_stay_within_their_words() -> None:
-    assert terms("हिन्दी शब्द") == sorted(["हिन्दी", "शब्द"])
+    assert terms("हिन्दी शब्द") == sorted(["हिन्द", "शब्द"])
     assert terms("한국어") == sorted(["한국", "국어"])
 
 
