@@ -83,7 +83,8 @@ async def _million(server: PostgresServer, questions: int) -> None:
     corpus = Corpus()
     memories = table(server, f"memory_{sum(MILLION)}", MILLION, corpus, _say)
     settings = SearchSettings(cache_bytes=_AMPLE)
-    postgres = Postgres(memories.dsn)
+    # To compare a question with half a million vectors one by one takes longer than a statement usually may.
+    postgres = Postgres(memories.dsn, patience=120.0)
     await postgres.open()
     try:
         measured: list[Share] = []

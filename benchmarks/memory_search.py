@@ -1,6 +1,7 @@
 """Search over made-up memories: how fast, how much of what an exact search finds, and by which plan."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,12 +16,23 @@ from benchmarks.memory_corpus import Asked, Corpus
 from benchmarks.memory_table import ORGANIZATION, Table
 from ibex.memory.embedding import EmbeddingModel
 from ibex.memory.memory import Scope
-from ibex.memory.repository import candidates, index_rows
-from ibex.memory.repository.candidates import Nearest, Selection
+from ibex.memory.repository import index_rows
+from ibex.memory.repository.nearest import (
+    EF_SEARCH,
+    Nearest,
+    by_index,
+    by_signs,
+    nearest,
+    nearest_of_all,
+    parameters,
+    uses_index,
+)
+from ibex.memory.repository.selection import Selection
 from ibex.memory.retrieval.index import Index
 from ibex.memory.retrieval.query import Query
 from ibex.memory.retrieval.search import search
 from ibex.memory.searching import MemorySearch, SearchQuery, SearchSettings
+from ibex.memory.searching.large import MOST_NEAREST
 from ibex.memory.searching.partition import IndexedPartition
 from ibex.storage import Postgres
 
@@ -119,7 +131,7 @@ async def share(
         latency=_latency(seconds),
         answers=await _answers(postgres, memories, scope, state.id, asked),
         nearest=await _nearest(postgres, selection, state.live, asked) if is_large else None,
-        plan=_plan(table, selection, asked[0]) if is_large else (),
+        plan=await _plan(postgres, table, selection, state.live, asked[0]) if is_large else (),
     )
 
 
@@ -142,28 +154,27 @@ async def _nearest(postgres: Postgres, selection: Selection, live: int, asked: S
     recall = []
     for each in asked:
         to = Nearest(MODEL, each.vector)
-        expected = await candidates.nearest_of_all(postgres, selection, to, _LIMIT)
-        found = await candidates.nearest(postgres, selection, to, candidates.MOST_NEAREST, live)
+        expected = await nearest_of_all(postgres, selection, to, _LIMIT)
+        found = await nearest(postgres, selection, to, MOST_NEAREST, live)
         best = sorted(found, key=lambda id_: -found[id_])[:_LIMIT]
         recall.append(len(expected.keys() & set(best)) / len(expected))
     return float(np.mean(recall))
 
 
-def _plan(table: Table, selection: Selection, asked: Asked) -> list[str]:
+async def _plan(postgres: Postgres, table: Table, selection: Selection, live: int, asked: Asked) -> list[str]:
     to = Nearest(MODEL, asked.vector)
+    asks_index = await uses_index(postgres, selection, to, live)
     with psycopg.connect(table.dsn) as connection:
         connection.execute(
             "SELECT set_config('app.current_org_id', %s, true), set_config('hnsw.iterative_scan',"
-            " 'relaxed_order', true), set_config('hnsw.ef_search', '240', true)",
-            (str(ORGANIZATION),),
+            " 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)",
+            (str(ORGANIZATION), str(EF_SEARCH)),
         )
-        statement = b"EXPLAIN (ANALYZE, COSTS off, TIMING off) " + candidates.by_index(
-            selection, to
-        ).as_bytes(connection)
-        parameters = candidates.parameters(selection, to, candidates.MOST_NEAREST)
-        lines = connection.execute(statement, parameters).fetchall()
+        query = by_index(selection, to).as_bytes(connection) if asks_index else by_signs(selection).encode()
+        statement = b"EXPLAIN (ANALYZE, COSTS off, TIMING off) " + query
+        lines = connection.execute(statement, parameters(selection, to, MOST_NEAREST)).fetchall()
     # The vector in it would fill a page.
-    return [line.split("<=>")[0] if "<=>" in line else line for (line,) in lines]
+    return [re.split("<=>|<~>", line)[0] for (line,) in lines]
 
 
 async def _timed(memories: MemorySearch, scope: Scope, asked: Asked) -> float:

@@ -4,6 +4,7 @@ from ibex.settings.loading import SettingsError, load
 from ibex.settings.schema import (
     EmbedderSettings,
     LimitSettings,
+    MemorySettings,
     ProviderSettings,
     RetrySettings,
     Settings,
@@ -13,6 +14,7 @@ from ibex.settings.schema import (
 __all__ = [
     "EmbedderSettings",
     "LimitSettings",
+    "MemorySettings",
     "ProviderSettings",
     "RetrySettings",
     "Settings",

@@ -21,6 +21,7 @@ from ibex.settings.headers import api_key
 from ibex.settings.schema import (
     EmbedderSettings,
     LimitSettings,
+    MemorySettings,
     ProviderSettings,
     RetrySettings,
     Section,
@@ -99,7 +100,7 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[tuple[str, .
         if path is None:
             raise SettingsError(f"{variable} is not a setting of IBEX.{_did_you_mean(variable, list(known))}")
         value: Any = text
-        if path[-1] in {"providers", "aliases", "limits", "embedder"}:
+        if path[-1] in {"providers", "aliases", "limits", "embedder", "memory"}:
             try:
                 value = json.loads(text)
             except ValueError as error:
@@ -196,6 +197,7 @@ def _names_beside(location: tuple[int | str, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "embedder": EmbedderSettings,
         "limits": LimitSettings,
+        "memory": MemorySettings,
         "providers": ProviderSettings,
     }
     if len(location) == 1:

@@ -125,6 +125,15 @@ class EmbedderSettings(Section):
         return self
 
 
+class MemorySettings(Section):
+    """How a process searches memories."""
+
+    index_cache_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 256
+    exact_up_to: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000
+    embedder_patience_seconds: Seconds = 0.5
+    load_patience_seconds: Seconds = 10.0
+
+
 class Settings(Section):
     """Everything that can be configured. Defaults start a complete service on this machine."""
 
@@ -171,6 +180,7 @@ class Settings(Section):
     model_path: Path | None = None
     model_hub_url: HttpUrl = "https://huggingface.co"
     embedder: EmbedderSettings = EmbedderSettings()
+    memory: MemorySettings = MemorySettings()
     limits: LimitSettings = LimitSettings()
     providers: Mapping[Name, ProviderSettings] = Field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)

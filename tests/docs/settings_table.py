@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from ibex.settings import (
     EmbedderSettings,
     LimitSettings,
+    MemorySettings,
     ProviderSettings,
     RetrySettings,
     Settings,
@@ -26,12 +27,13 @@ from ibex.settings.schema import Section
 SECTIONS: Mapping[str, type[Section]] = {
     "": Settings,
     "embedder.": EmbedderSettings,
+    "memory.": MemorySettings,
     "limits.": LimitSettings,
     "providers.NAME.": ProviderSettings,
     "providers.NAME.timeouts.": TimeoutSettings,
     "providers.NAME.retries.": RetrySettings,
 }
-_WITH_VARIABLES = ("", "embedder.", "limits.")
+_WITH_VARIABLES = ("", "embedder.", "memory.", "limits.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,10 @@ SCALARS: dict[str, tuple[str, Any]] = {
     "embedder.api_key": ("sk-embedding", SecretStr("sk-embedding")),
     "embedder.dimensions": ("768", 768),
     "embedder.timeout_seconds": ("2.5", 2.5),
+    "memory.index_cache_mb": ("64", 64),
+    "memory.exact_up_to": ("0", 0),
+    "memory.embedder_patience_seconds": ("0.1", 0.1),
+    "memory.load_patience_seconds": ("3", 3.0),
     "limits.token_rpm": ("7", 7),
     "limits.agent_rpm": ("8", 8),
     "limits.organization_rpm": ("9", 9),
@@ -107,7 +111,7 @@ def refusal(environment: dict[str, str] | None = None, file: Path | None = None)
 
 def test_every_setting_is_in_the_table_above() -> None:
     names = {".".join(path) for path in _variables().values()}
-    assert names == {*SCALARS, *TLS, "limits", "providers", "aliases", "embedder"}
+    assert names == {*SCALARS, *TLS, "limits", "providers", "aliases", "embedder", "memory"}
 
 
 def test_the_files_for_tls_are_given_together(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ class IndexRow:
 
 # The order is that of the fields of `IndexRow` only for the reader; columns go by name.
 _FACTS = """
-    memory.id, memory.partition_id, memory.revision, memory.visibility, memory.session_id, memory.speaker,
+    memory.id, memory.partition_id, memory.revision, memory.visibility, memory.session_id,
+    coalesce(memory.speaker, memory.role) AS speaker,
     memory.observed_at, memory.helpful, memory.unhelpful, memory.uses,
     (
         SELECT array_agg(label.label)

@@ -37,7 +37,7 @@ class SearchSettings:
     load_patience: seconds to wait for a partition to be read.
     """
 
-    cache_bytes: int = 64 << 20
+    cache_bytes: int = 256 << 20
     exact_up_to: int = 20_000
     embedder_patience: float = 0.5
     load_patience: float = 10.0
@@ -50,8 +50,8 @@ def _now() -> datetime:
 class MemorySearch:
     """Three steps: which partitions there are, which of their memories answer best, and those in full.
 
-    The vector of the question is made during the first. What the second knows of a partition is kept from
-    search to search, and is never behind the first.
+    The vector of the question is made while partitions are read. What is known of one is kept from search to
+    search, and is never behind what the first step has seen.
     """
 
     def __init__(
@@ -80,10 +80,13 @@ class MemorySearch:
         try:
             states = await index_rows.partition_states(self._postgres, scope)
             model = await self._questions.model()
+            partitions = await self._whole(scope, query, states, model)
             question = await asking
         finally:
             asking.cancel()
-        partitions = await self._partitions(scope, query, question, states, model)
+        large = [] if query.as_of is not None else [state for state in states if self._is_large(state)]
+        if large:
+            partitions.append(await self._candidates.of(scope, query, question, large, model))
         hits = await self._hits(scope, query, question, partitions)
         memories = await self._memories(scope, query, states, [hit.record.id for hit in hits])
         found = [(hit, memories[hit.record.id]) for hit in hits if hit.record.id in memories]
@@ -95,27 +98,21 @@ class MemorySearch:
             degraded=question.degraded,
         )
 
-    async def _partitions(
-        self,
-        scope: Scope,
-        query: SearchQuery,
-        question: Question,
-        states: Sequence[PartitionState],
-        model: int | None,
+    async def _whole(
+        self, scope: Scope, query: SearchQuery, states: Sequence[PartitionState], model: int | None
     ) -> list[IndexedPartition]:
+        """Those that are searched as a whole; of another time all are."""
         if query.as_of is not None:
             rows = await index_rows.rows_as_of(
                 self._postgres, scope.org_id, [state.id for state in states], query.as_of, model
             )
             return [await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows, self._nothing))]
-        small = [state for state in states if state.live <= self._settings.exact_up_to]
-        large = [state for state in states if state.live > self._settings.exact_up_to]
-        partitions = [
-            await self._indexes.up_to_date(IndexKey(scope.org_id, state.id, model), state) for state in small
-        ]
-        if large:
-            partitions.append(await self._candidates.of(scope, query, question, large, model))
-        return partitions
+        small = [state for state in states if not self._is_large(state)]
+        loads = (self._indexes.up_to_date(IndexKey(scope.org_id, state.id, model), state) for state in small)
+        return list(await asyncio.gather(*loads))
+
+    def _is_large(self, state: PartitionState) -> bool:
+        return state.live > self._settings.exact_up_to
 
     async def _hits(
         self,

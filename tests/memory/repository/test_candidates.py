@@ -7,8 +7,9 @@ import pytest
 
 from ibex.memory.memory import Scope
 from ibex.memory.repository import candidates, index_rows
-from ibex.memory.repository.candidates import Nearest, Selection
 from ibex.memory.repository.index_rows import PartitionState
+from ibex.memory.repository.nearest import Nearest, nearest, nearest_of_all
+from ibex.memory.repository.selection import Selection
 from tests.memory.searching.conftest import embedder, scope
 from tests.memory.searching.embedding import BagOfWords
 from tests.memory.searching.storing import Stored, store
@@ -16,8 +17,8 @@ from tests.operator import Operator
 
 __all__ = ["embedder", "scope"]
 
-# With so many memories the approximate index is asked, with so few all vectors are compared.
-WAYS = pytest.mark.parametrize("live", [1_000_000, 1_000], ids=["index", "vectors"])
+# With so many memories the approximate index is asked, with so few the signs of all are compared.
+WAYS = pytest.mark.parametrize("live", [1_000_000, 1_000], ids=["index", "signs"])
 
 
 async def stored(
@@ -45,11 +46,12 @@ async def test_the_closest_in_meaning_are_found(operator: Operator, embedder: Ba
     memories, state = await stored(operator, embedder, org_id, agent_id, 400)
     selection = Selection(org_id, [state.id])
     to = Nearest(1, embedder.vector(memories[123].content))
-    found = await candidates.nearest(operator.postgres, selection, to, 10, live)
-    assert len(found) == 10
+    found = await nearest(operator.postgres, selection, to, 100, live)
+    assert len(found) == 100
     assert max(found, key=lambda id_: found[id_]) == memories[123].id
     assert found[memories[123].id] == pytest.approx(1, abs=1e-2)
-    assert found == pytest.approx(await candidates.nearest_of_all(operator.postgres, selection, to, 10))
+    closest = await nearest_of_all(operator.postgres, selection, to, 10)
+    assert {id_: found[id_] for id_ in closest} == pytest.approx(closest)
 
 
 @WAYS
@@ -60,7 +62,7 @@ async def test_a_filter_that_few_meet_hides_none_of_them(
     memories, state = await stored(operator, embedder, org_id, agent_id, 1_000)
     selection = Selection(org_id, [state.id], tags_all=["rare"])
     to = Nearest(1, embedder.vector(memories[123].content))
-    found = await candidates.nearest(operator.postgres, selection, to, 50, live)
+    found = await nearest(operator.postgres, selection, to, 50, live)
     assert set(found) == {memory.id for memory in memories[::100]}
 
 
@@ -73,7 +75,7 @@ async def test_vectors_of_other_partitions_are_not_looked_at(
     other = await operator.create_agent(org_id, "Other", "other")
     await stored(operator, embedder, org_id, other.id, 300)
     to = Nearest(1, embedder.vector("number 299 of the crowd"))
-    found = await candidates.nearest(operator.postgres, Selection(org_id, [state.id]), to, 50, live)
+    found = await nearest(operator.postgres, Selection(org_id, [state.id]), to, 50, live)
     assert set(found) == {memory.id for memory in memories}
 
 
