@@ -9,11 +9,17 @@ from ibex.auth import audit
 from ibex.auth.actor import Actor
 from ibex.auth.audit import AuditEvent
 from ibex.auth.names import conflict, no_access
+from ibex.ids import uuid7
 from ibex.memory.lifecycle.ownership import check_owner, found
 from ibex.memory.memory import Memory
-from ibex.memory.repository import changes, partitions, reads, writes
-from ibex.memory.repository.changes import NewText, NewVersion
+from ibex.memory.repository import changes, conflicts, partitions, reads, writes
+from ibex.memory.repository.changes import NewVersion
 from ibex.memory.repository.partitions import LockedPartition, PartitionKey
+from ibex.memory.retrieval.tokenizer import Tokenizer
+from ibex.memory.writing.draft import Draft
+from ibex.memory.writing.resettling import resettle
+from ibex.memory.writing.stems import stems
+from ibex.memory.writing.vectors import Vectors
 from ibex.memory.writing.written import duplicate
 from ibex.storage import Connection, Postgres
 
@@ -22,6 +28,7 @@ OnChanged = Callable[[PartitionKey], Awaitable[None]]
 # Whoever changes a memory that others change all the time gives up after so many of them.
 _ATTEMPTS = 5
 _UNIQUE = ("active", "quarantined")
+_REOPENED = "The older one was brought back after the newer one had taken its place."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +38,17 @@ class Step:
     Parameters
     ----------
     memory: with the version that it had.
-    content_hash: None when it stays.
-    text: None when it stays.
     since: from when it says how things were; None is from now on.
+    draft: of the memory, when it is to be settled anew; None when nothing changes for others.
+    is_restated: whether the draft says something else than what is stored, or of another time.
+    insists: whether it is to hold whatever has taken its place, and whatever contradicts it.
     """
 
     memory: Memory
-    content_hash: bytes | None = None
-    text: NewText | None = None
     since: datetime | None = None
+    draft: Draft | None = None
+    is_restated: bool = False
+    insists: bool = False
 
 
 class Changing:
@@ -50,8 +59,12 @@ class Changing:
     on_changed: told, after the commit, of every partition that has changed; it must not raise.
     """
 
-    def __init__(self, postgres: Postgres, on_changed: OnChanged) -> None:
+    def __init__(
+        self, postgres: Postgres, vectors: Vectors, tokenizer: Tokenizer, on_changed: OnChanged
+    ) -> None:
         self._postgres = postgres
+        self._vectors = vectors
+        self._tokenizer = tokenizer
         self._on_changed = on_changed
 
     async def change(
@@ -96,12 +109,14 @@ class Changing:
         place = await changes.place(self._postgres, actor.org_id, seen.id)
         if place is None:
             raise no_access("memory")
+        model = await self._vectors.model_id()
         async with self._postgres.transaction(actor.org_id) as connection:
             partition = await partitions.lock_by_id(connection, place.partition_id)
             current = found(await changes.current(connection, seen.id))
             if partition is None or current.version != seen.version:
                 return None
-            content_hash = wanted.content_hash or await changes.hash_of(connection, seen.id)
+            draft = wanted.draft
+            content_hash = (draft and draft.content_hash) or await changes.hash_of(connection, seen.id)
             await _check_unique(connection, partition, wanted.memory, content_hash)
             memory = replace(
                 wanted.memory,
@@ -113,17 +128,47 @@ class Changing:
                 last_used_at=current.last_used_at,
                 updated_at=partition.now,
             )
-            live = (memory.status == "active") - (seen.status == "active")
+            words = stems(self._tokenizer, memory) if wanted.is_restated else None
             revision = partition.revision + 1
-            version = NewVersion(memory, revision, content_hash, wanted.text, action, wanted.since)
-            await changes.apply(connection, actor.org_id, partition.id, actor.name, version)
+            version = NewVersion(memory, revision, content_hash, words, action, wanted.since)
+            await changes.apply(connection, actor.name, version)
             if memory.labels != seen.labels:
                 await changes.replace_labels(connection, actor.org_id, memory)
+            live = (memory.status == "active") - (seen.status == "active")
             await partitions.advance(connection, partition.id, 1, live)
+            if draft is not None:
+                now = replace(partition, revision=revision)
+                await self._settle(connection, now, actor, model, wanted, replace(draft, memory=memory))
+                memory = found(await changes.current(connection, memory.id))
             if also is not None:
                 await also(connection, partition, memory)
             await audit.record(connection, AuditEvent.of(actor, action, memory.id, version=memory.version))
         return memory
+
+    async def _settle(
+        self,
+        connection: Connection,
+        partition: LockedPartition,
+        actor: Actor,
+        model: int | None,
+        wanted: Step,
+        draft: Draft,
+    ) -> None:
+        reopened: list[UUID] = []
+        if wanted.insists and draft.is_active:
+            reopened = await changes.reopen(connection, draft.memory.id)
+        await resettle(
+            connection,
+            partition,
+            actor.name,
+            model,
+            [draft],
+            is_restated=wanted.is_restated,
+            insists=wanted.insists,
+            apart=reopened,
+        )
+        for other in reopened:
+            await conflicts.open_between(connection, actor.org_id, uuid7(), other, draft.memory.id, _REOPENED)
 
 
 def partition_of(org_id: UUID, memory: Memory) -> PartitionKey:

@@ -5,17 +5,13 @@ from uuid import UUID
 
 from ibex.auth.actor import Actor
 from ibex.auth.names import conflict, invalid, no_access
-from ibex.ids import uuid7
 from ibex.memory.lifecycle.changing import Changing, Step
 from ibex.memory.lifecycle.patch import Patch
-from ibex.memory.lifecycle.rewriting import Rewriting
+from ibex.memory.lifecycle.rewriting import Rewriting, Rewritten
 from ibex.memory.memory import Memory
-from ibex.memory.repository import changes, conflicts, reads
-from ibex.memory.repository.partitions import LockedPartition
+from ibex.memory.repository import reads
 from ibex.memory.writing.detection import Finding
-from ibex.storage import Connection, Postgres
-
-_REOPENED = "The older one was brought back after the newer one had taken its place."
+from ibex.storage import Postgres
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +25,8 @@ class Corrected:
 class MemoryCorrection:
     """A correction is a new version; the versions before stay readable.
 
-    It is taken as meant by whoever makes it: it passes the same checks as what is written, but neither merges
-    with what resembles it nor supersedes what it contradicts.
+    A patched memory is checked and settled as if it were written now with the time that it was observed at.
+    What its earlier text had superseded stays so until somebody reverts it: nobody has said that it holds.
     """
 
     def __init__(self, postgres: Postgres, changing: Changing, rewriting: Rewriting) -> None:
@@ -47,7 +43,7 @@ class MemoryCorrection:
                 raise no_access("memory")
             rewritten = await self._rewriting.patched(actor.org_id, memory, patch)
             findings[:] = rewritten.findings
-            return Step(rewritten.memory, rewritten.content_hash, rewritten.text)
+            return _step(rewritten)
 
         memory = await self._changing.change(actor, memory_id, "memory.update", step)
         return Corrected(memory, tuple(findings))
@@ -55,7 +51,8 @@ class MemoryCorrection:
     async def revert(self, actor: Actor, memory_id: UUID, number: int) -> Corrected:
         """What a memory said in an earlier version becomes its newest.
 
-        One that another has superseded is live again; that the two contradict each other is an open conflict.
+        One that another has superseded is live again, since that is what whoever reverts it wants: it ends
+        nothing, nothing ends it, and what it contradicts is an open conflict.
         Raises as `patch`, VALIDATION_ERROR when there is no such version, and CONFLICT when it is deleted or
         quarantined.
         """
@@ -66,18 +63,16 @@ class MemoryCorrection:
             version = await reads.version(self._postgres, actor.org_id, memory_id, number)
             if version is None:
                 raise invalid("version", f"The memory has no version {number}.")
-            rewritten = await self._rewriting.patched(actor.org_id, memory, Patch.back_to(version))
-            back = rewritten.memory
-            if back.status != "quarantined" and version.status in ("active", "archived"):
-                back = replace(back, status=version.status)
-            return Step(back, rewritten.content_hash, rewritten.text)
+            status = version.status if version.status in ("active", "archived") else memory.status
+            back = replace(memory, status=status)
+            rewritten = await self._rewriting.patched(actor.org_id, back, Patch.back_to(version))
+            if rewritten.draft is None and status != memory.status:
+                draft = await self._rewriting.redrafted(actor.org_id, rewritten.memory)
+                rewritten = replace(rewritten, memory=draft.memory, draft=draft)
+            return _step(rewritten, insists=True)
 
-        async def reopen(connection: Connection, partition: LockedPartition, memory: Memory) -> None:
-            if memory.status != "active":
-                return
-            for successor in await changes.reopen(connection, memory_id):
-                await conflicts.open_between(
-                    connection, actor.org_id, uuid7(), successor, memory_id, _REOPENED
-                )
+        return Corrected(await self._changing.change(actor, memory_id, "memory.revert", step))
 
-        return Corrected(await self._changing.change(actor, memory_id, "memory.revert", step, reopen))
+
+def _step(rewritten: Rewritten, *, insists: bool = False) -> Step:
+    return Step(rewritten.memory, draft=rewritten.draft, is_restated=rewritten.is_restated, insists=insists)

@@ -7,6 +7,7 @@ from uuid import UUID
 from ibex.auth.actor import Actor
 from ibex.auth.names import conflict, no_access
 from ibex.memory.lifecycle.changing import Changing, Step
+from ibex.memory.lifecycle.rewriting import Rewriting
 from ibex.memory.memory import Memory, Status
 from ibex.memory.repository import reads
 from ibex.storage import Postgres
@@ -16,9 +17,10 @@ class MemoryStates:
     """Each raises ACCESS_DENIED when the memory is not there, AGENT_NOT_AUTHORIZED when it is another
     agent's, and CONFLICT when its status does not allow it."""
 
-    def __init__(self, postgres: Postgres, changing: Changing) -> None:
+    def __init__(self, postgres: Postgres, changing: Changing, rewriting: Rewriting) -> None:
         self._postgres = postgres
         self._changing = changing
+        self._rewriting = rewriting
 
     async def pin(self, actor: Actor, memory_id: UUID) -> Memory:
         return await self._change(actor, memory_id, "memory.pin", lambda memory: replace(memory, pinned=True))
@@ -49,7 +51,8 @@ class MemoryStates:
             if memory.status != "deleted":
                 raise conflict(f"The memory is {memory.status}; only one that is deleted can be restored.")
             before = await reads.last_status_but(self._postgres, actor.org_id, memory_id, "deleted")
-            return Step(replace(memory, status="active" if before is None else before.status))
+            status: Status = "active" if before is None else before.status
+            return await self._back(actor, replace(memory, status=status))
 
         return await self._changing.change(actor, memory_id, "memory.restore", step)
 
@@ -77,6 +80,16 @@ class MemoryStates:
         async def step(memory: Memory) -> Step:
             if memory.status == "deleted":
                 raise no_access("memory")
-            return Step(change(memory))
+            changed = change(memory)
+            if changed.status == memory.status:
+                return Step(changed)
+            return await self._back(actor, changed)
 
         return await self._changing.change(actor, memory_id, action, step)
+
+    async def _back(self, actor: Actor, memory: Memory) -> Step:
+        """A memory of another status; one that statements are compared with again is settled anew."""
+        if memory.status not in ("active", "superseded"):
+            return Step(memory)
+        draft = await self._rewriting.redrafted(actor.org_id, memory)
+        return Step(draft.memory, draft=draft)

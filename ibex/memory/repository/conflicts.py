@@ -1,5 +1,6 @@
 """The SQL of conflicts: two memories that cannot both hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, LiteralString
@@ -24,6 +25,15 @@ class StoredConflict:
     status: ConflictStatus
     created_at: datetime
     resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A question that was put about a memory and another one."""
+
+    memory_id: UUID
+    other_id: UUID
+    status: ConflictStatus
 
 
 _CONFLICTS: LiteralString = """
@@ -61,6 +71,33 @@ async def page(
 async def find(postgres: Postgres, org_id: UUID, conflict_id: UUID) -> StoredConflict | None:
     return await postgres.fetch_one(
         org_id, _CONFLICTS + "WHERE conflict.id = %s", (conflict_id,), row=class_row(StoredConflict)
+    )
+
+
+async def between(connection: Connection, ids: Sequence[UUID]) -> list[Raised]:
+    """Of some memories of a locked partition, the conflicts with others, seen from each of them."""
+    async with connection.cursor(row_factory=class_row(Raised)) as cursor:
+        await cursor.execute(
+            """
+            SELECT memory_id, other_id, status FROM ibex.memory_conflicts WHERE memory_id = ANY(%(ids)s)
+            UNION ALL
+            SELECT other_id, memory_id, status FROM ibex.memory_conflicts WHERE other_id = ANY(%(ids)s)
+            """,
+            {"ids": list(ids)},
+        )
+        return await cursor.fetchall()
+
+
+async def withdraw(connection: Connection, memory_id: UUID, others: Sequence[UUID]) -> None:
+    """Resolve what a memory contradicted until its text changed."""
+    await connection.execute(
+        """
+        UPDATE ibex.memory_conflicts SET status = 'resolved', resolved_at = now()
+        WHERE status = 'open'
+            AND ((memory_id = %(id)s AND other_id = ANY(%(others)s))
+                OR (other_id = %(id)s AND memory_id = ANY(%(others)s)))
+        """,
+        {"id": memory_id, "others": list(others)},
     )
 
 

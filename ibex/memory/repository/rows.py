@@ -44,6 +44,19 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class Absorption:
+    """What a memory that was there has taken over from one that said the same."""
+
+    memory_id: UUID
+    revision: int
+    pinned: bool
+    helpful: float
+    unhelpful: float
+    uses: int
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A memory and an earlier one of which it takes the place."""
 
@@ -64,12 +77,12 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All that one write does to a partition.
+    """All that one write, or one change of a memory, does to a partition.
 
     Parameters
     ----------
     broken: relations that are to go, since a new memory stands between the two.
-    claims: of each new memory, digests of what it claims something about.
+    claims: of each memory whose text is new, digests of what it claims something about.
     model: the number of the model that the embeddings are of.
     live: by how many the live memories grow.
     """
@@ -77,6 +90,7 @@ class Changes:
     rows: Sequence[NewRow]
     versions: Sequence[Version]
     closings: Sequence[Closing]
+    absorptions: Sequence[Absorption]
     relations: Sequence[Relation]
     broken: Sequence[Relation]
     conflicts: Sequence[Conflict]

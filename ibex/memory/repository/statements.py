@@ -17,7 +17,7 @@ from ibex.storage import Connection
 
 # Of those that claim something about the same thing: as many that hold when the new one begins to, and as
 # many that follow. A chain has one of each; more are there where many things may be true at once.
-_CLAIMING = 32
+NEIGHBOURS = 32
 # Texts above the threshold of near duplicates are few: each was compared when it was written. But turns and
 # what was superseded may stand between.
 _RESEMBLING = 16
@@ -151,15 +151,18 @@ _RESEMBLING_RIVALS = sql.SQL("""
 
 
 async def claiming(
-    connection: Connection, partition_id: int, wanted: Sequence[Wanted]
+    connection: Connection, partition_id: int, wanted: Sequence[Wanted], most: int
 ) -> list[StandingStatement]:
-    """Live and superseded statements with a claim about the same thing, around the time of each new one."""
+    """Live and superseded statements with a claim about the same thing, around the time of each new one.
+
+    At most so many that hold when it begins to, and as many that follow.
+    """
     async with connection.cursor(row_factory=class_row(StandingStatement)) as cursor:
         await cursor.execute(
             _CLAIMING_RIVALS,
             {
                 "partition_id": partition_id,
-                "limit": _CLAIMING,
+                "limit": most,
                 "wanted": orjson.dumps([_wanted(each) for each in wanted]).decode(),
             },
         )
@@ -196,6 +199,18 @@ async def resembling(
             },
         )
         return await cursor.fetchall()
+
+
+async def successors(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Of some memories of a locked partition, those that took their place."""
+    cursor = await connection.execute(
+        """
+        SELECT other_id, memory_id FROM ibex.memory_relations
+        WHERE kind = 'supersedes' AND other_id = ANY(%s)
+        """,
+        (list(ids),),
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
 async def _nearest(

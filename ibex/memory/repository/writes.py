@@ -1,4 +1,4 @@
-"""The SQL that stores new memories and closes the ones that they replace; a set at a time."""
+"""The SQL that stores new memories and what comes of them for others; a set at a time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from uuid import UUID
 import orjson
 from psycopg.rows import class_row
 
-from ibex.memory.repository import embeddings
+from ibex.memory.repository import closings, embeddings
 from ibex.memory.repository.partitions import PartitionKey, advance, matching
-from ibex.memory.repository.rows import Changes, Closing, Conflict, NewRow, Relation, Version
+from ibex.memory.repository.rows import Changes, Conflict, NewRow, Relation, Version
 from ibex.storage import Connection, Postgres
 
 
@@ -55,49 +55,25 @@ async def present_now(connection: Connection, partition_id: int, hashes: Sequenc
 async def apply(
     connection: Connection, org_id: UUID, partition_id: int, actor: str, changes: Changes
 ) -> None:
-    """Store a set of changes; for a locked partition, in a pipeline."""
+    """Store a set of changes; for a locked partition, in a pipeline.
+
+    Closings come before new memories: one of them may have the text of one that is closed.
+    """
     if changes.closings:
-        await _close(connection, actor, changes.closings)
-    await _insert(connection, org_id, partition_id, changes.rows)
-    await _insert_versions(connection, org_id, actor, changes.versions)
-    await _insert_labels(connection, org_id, changes.rows)
+        await closings.close(connection, actor, changes.closings)
+    if changes.absorptions:
+        await closings.absorb(connection, actor, changes.absorptions)
+    if changes.rows:
+        await _insert(connection, org_id, partition_id, changes.rows)
+        await _insert_versions(connection, org_id, actor, changes.versions)
+        await _insert_labels(connection, org_id, changes.rows)
     await _relate(connection, org_id, changes.relations, changes.broken)
     await _open_conflicts(connection, org_id, changes.conflicts)
     await _claim(connection, org_id, partition_id, changes.claims)
     if changes.embeddings and changes.model is not None:
         await embeddings.store(connection, org_id, partition_id, changes.model, changes.embeddings)
-    await advance(connection, partition_id, len(changes.rows) + len(changes.closings), changes.live)
-
-
-async def _close(connection: Connection, actor: str, closings: Sequence[Closing]) -> None:
-    """Before new ones come: one of them may have the text of one that is closed."""
-    await connection.execute(
-        """
-        WITH closed AS (
-            UPDATE ibex.memories AS memory
-            SET status = row.status,
-                valid_until = row.valid_until,
-                revision = row.revision,
-                version = memory.version + 1,
-                updated_at = now()
-            FROM json_to_recordset(%(rows)s::json) AS row (
-                memory_id uuid, revision bigint, status text, valid_until timestamptz,
-                effective_from timestamptz, action text
-            )
-            WHERE memory.id = row.memory_id
-            RETURNING memory.*, row.effective_from, row.action
-        )
-        INSERT INTO ibex.memory_versions (
-            org_id, memory_id, version, content, kind, status, confidence, pinned, tags, metadata, valid_from,
-            valid_until, effective_from, actor, action
-        )
-        SELECT
-            org_id, id, version, content, kind, status, confidence, pinned, tags, metadata, valid_from,
-            valid_until, effective_from, %(actor)s, action
-        FROM closed
-        """,
-        {"rows": _json(closings), "actor": actor},
-    )
+    changed = len(changes.rows) + len(changes.closings) + len(changes.absorptions)
+    await advance(connection, partition_id, changed, changes.live)
 
 
 async def _insert(connection: Connection, org_id: UUID, partition_id: int, rows: Sequence[NewRow]) -> None:
@@ -193,6 +169,7 @@ async def _relate(
 
 
 async def _open_conflicts(connection: Connection, org_id: UUID, conflicts: Sequence[Conflict]) -> None:
+    """Those of a text that has changed may have been resolved when it was another."""
     if conflicts:
         await connection.execute(
             """
@@ -201,6 +178,7 @@ async def _open_conflicts(connection: Connection, org_id: UUID, conflicts: Seque
             FROM json_to_recordset(%(rows)s::json) AS row (
                 id uuid, memory_id uuid, other_id uuid, reason text
             )
+            ON CONFLICT (org_id, memory_id, other_id) DO UPDATE SET status = 'open', resolved_at = NULL
             """,
             {"org_id": org_id, "rows": _json(conflicts)},
         )

@@ -1,16 +1,22 @@
-"""Embeds later what could not be embedded when it was written."""
+"""Embeds later what could not be embedded when it was written, and finds its near duplicates then."""
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from uuid import UUID
 
 from ibex.memory.embedding import Embedder, EmbedderUnavailableError, text_to_embed
-from ibex.memory.repository import embeddings, partitions
+from ibex.memory.repository import changes, embeddings, partitions
 from ibex.memory.repository.embeddings import NewEmbedding
-from ibex.storage import DatabaseUnavailableError, Postgres
+from ibex.memory.repository.partitions import PartitionKey
+from ibex.memory.writing.draft import Draft
+from ibex.memory.writing.resettling import redrafted, resettle
+from ibex.storage import Connection, DatabaseUnavailableError, Postgres
 from ibex.tasks import BackgroundTask
+
+OnChanged = Callable[[PartitionKey], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +33,16 @@ class EmbeddingBacklog:
 
     Parameters
     ----------
+    on_changed: told, after the commit, of every partition that has changed; it must not raise.
     pause: seconds between two looks for work.
     """
 
-    def __init__(self, postgres: Postgres, embedder: Embedder, *, pause: float = _PAUSE) -> None:
+    def __init__(
+        self, postgres: Postgres, embedder: Embedder, on_changed: OnChanged, *, pause: float = _PAUSE
+    ) -> None:
         self._postgres = postgres
         self._embedder = embedder
+        self._on_changed = on_changed
         self._pause = pause
         self._task = BackgroundTask("embedding backlog", self._run)
 
@@ -91,10 +101,24 @@ class EmbeddingBacklog:
                 connection, partition_id, [each.memory_id for each in found]
             )
             current = [each for each in found if waiting.get(each.memory_id) == each.version]
-            if current:
-                revisions = zip((each.memory_id for each in current), count(partition.revision + 1))
-                async with connection.pipeline():
-                    await embeddings.store(connection, org_id, partition_id, model, current)
-                    await embeddings.mark_embedded(connection, partition_id, list(revisions))
-                    await partitions.advance(connection, partition_id, len(current), 0)
-            return len(current)
+            if not current:
+                return 0
+            revisions = zip((each.memory_id for each in current), count(partition.revision + 1))
+            async with connection.pipeline():
+                await embeddings.mark_embedded(connection, partition_id, list(revisions))
+                await partitions.advance(connection, partition_id, len(current), 0)
+            partition = replace(partition, revision=partition.revision + len(current))
+            drafts = await _drafts(connection, org_id, current)
+            await resettle(connection, partition, "system", model, drafts)
+        await self._on_changed(drafts[0].partition)
+        return len(current)
+
+
+async def _drafts(connection: Connection, org_id: UUID, found: Sequence[NewEmbedding]) -> list[Draft]:
+    """Memories with their vectors. What they claim was compared when they were written."""
+    memories = {
+        each.id: each for each in await changes.current_ones(connection, [f.memory_id for f in found])
+    }
+    return [
+        replace(redrafted(org_id, memories[each.memory_id]), claims=(), vector=each.vector) for each in found
+    ]

@@ -1,7 +1,7 @@
 """A memory that has passed the stages which look at it alone."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from ibex.memory.memory import Memory, NewMemory, Scope
 from ibex.memory.repository.partitions import PartitionKey
 from ibex.memory.writing.detection import Finding, Policy
 from ibex.memory.writing.identity import content_hash
-from ibex.memory.writing.screening import ScreenedMemory, screened
+from ibex.memory.writing.screening import ScreenedMemory, refuse_secrets, screened
 from ibex.memory.writing.statements import claims_of, standing, statement_of
 from ibex.memory.writing.timing import dated
 from ibex.memory.writing.validation import validated
@@ -24,6 +24,7 @@ class Draft:
 
     Parameters
     ----------
+    content_hash: empty for a memory that is there and whose text stays.
     claims: digests of what it claims something about; see `claims_of`.
     vector: of the text; float32, shape (dimensions,), unit norm. None when it is to be had later.
     """
@@ -46,13 +47,16 @@ class Draft:
 
 def drafted(scope: Scope, new: NewMemory, policy: Policy, now: datetime) -> Draft:
     """Validate, screen, hash and date one memory. Raises VALIDATION_ERROR."""
-    screening = screened(validated(scope, new, now), policy)
+    checked = validated(scope, new, now)
+    refuse_secrets(scope, checked.provenance)
+    screening = screened(checked, policy)
     identity = content_hash(screening.checked, scope.session_id)
     return _draft(scope, replace(screening, checked=dated(screening.checked)), identity, now)
 
 
 def _draft(scope: Scope, screening: ScreenedMemory, identity: bytes, now: datetime) -> Draft:
     checked = screening.checked
+    # Days are read in the zone of whoever observed it; Postgres knows no zone beyond sixteen hours.
     memory = Memory(
         id=uuid7(),
         version=1,
@@ -70,9 +74,9 @@ def _draft(scope: Scope, screening: ScreenedMemory, identity: bytes, now: dateti
         pinned=checked.pinned,
         tags=checked.tags,
         metadata=checked.metadata,
-        observed_at=checked.observed_at,
-        valid_from=checked.valid_from,
-        valid_until=checked.valid_until,
+        observed_at=checked.observed_at.astimezone(UTC),
+        valid_from=checked.valid_from and checked.valid_from.astimezone(UTC),
+        valid_until=checked.valid_until and checked.valid_until.astimezone(UTC),
         helpful=1.0,
         unhelpful=1.0,
         uses=0,

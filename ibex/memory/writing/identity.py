@@ -31,7 +31,7 @@ def content_hash(checked: CheckedMemory, session_id: str | None) -> bytes:
     if checked.is_turn:
         at = _instant(checked.observed_at) if checked.has_time else None
         turn = checked.provenance.turn_id
-        parts += ["turn", session_id, checked.provenance.speaker, at, str(turn) if turn else None]
+        parts += ["turn", session_id, checked.provenance.voice, at, str(turn) if turn else None]
     elif checked.visibility == "session":
         parts += ["session", session_id]
     parts += [_instant(checked.valid_from), _instant(checked.valid_until)]

@@ -3,9 +3,13 @@
 Whatever carries text is read: a key in the metadata opens as much as one in the content.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ibex.auth.names import invalid
+from ibex.memory.memory import Label, Provenance, Scope
 from ibex.memory.writing.detection import Finding, Policy, Verdict, inspect
+from ibex.memory.writing.detection.credentials import find_secrets
 from ibex.memory.writing.metadata import with_texts
 from ibex.memory.writing.validation import CheckedMemory
 
@@ -43,6 +47,7 @@ def screened(checked: CheckedMemory, policy: Policy) -> ScreenedMemory:
         content=content.text_to_store,
         # A redaction may make two of them the same, and one longer than it was.
         tags=tuple(dict.fromkeys(redacted(tag)[:64] for tag in checked.tags)),
+        labels=_labels({redacted(label.name)[:64]: label.confidence for label in checked.labels}),
         metadata=with_texts(checked.metadata, redacted),
         provenance=replace(checked.provenance, speaker=redacted(speaker)[:200] if speaker else None),
     )
@@ -52,3 +57,20 @@ def screened(checked: CheckedMemory, policy: Policy) -> ScreenedMemory:
         risk=max([content.risk, *(risk for risk, _ in others)]),
         is_quarantined=Verdict.QUARANTINE in (content.verdict, *(verdict for _, verdict in others)),
     )
+
+
+def refuse_secrets(scope: Scope, provenance: Provenance) -> None:
+    """Raises VALIDATION_ERROR when an identifier holds a secret: without it, it would be another one."""
+    identifiers = {
+        "user_id": scope.user_id,
+        "session_id": scope.session_id,
+        "role": provenance.role,
+        "trace_id": provenance.trace_id,
+    }
+    for name, identifier in identifiers.items():
+        if identifier is not None and any(find_secrets(identifier)):
+            raise invalid(name, f"`{name}` holds a secret, which is not stored; name it otherwise.")
+
+
+def _labels(confidences: Mapping[str, float]) -> tuple[Label, ...]:
+    return tuple(Label(name, confidence) for name, confidence in confidences.items())

@@ -1,9 +1,9 @@
-"""What new memories do to those that are there, and those to them: near duplicates and conflicts.
+"""What memories do to the others of their partition, and those to them: near duplicates and conflicts.
 
 Runs under the lock of the partition, on what was found there. It decides and stores nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -33,14 +33,14 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a new memory has done: whose place it takes, and what it contradicts."""
+    """What a memory has done: whose place it takes, and what it contradicts."""
 
     superseded: tuple[UUID, ...]
     conflicts: tuple[UUID, ...]
 
 
 class Settlement:
-    """Settles drafts one after the other; each sees what those before it have changed.
+    """Settles drafts, new or changed, one after the other; each sees what those before it have changed.
 
     A chain, statements of one thing in the order in which they hold, stays one whatever the order in which
     they arrive: one that is late is put between its neighbours.
@@ -65,38 +65,49 @@ class Settlement:
         self._merges: list[Relation] = []
         self._drafts: dict[UUID, Draft] = {}
         self.closed: dict[UUID, Closed] = {}
+        self.absorbed: dict[UUID, StandingStatement] = {}
         self.conflicts: list[Conflict] = []
 
-    def settle(self, draft: Draft) -> Settled:
-        """Decide on one more draft, which is active."""
+    def settle(
+        self, draft: Draft, superseded_by: UUID | None = None, disputed: Container[UUID] = ()
+    ) -> Settled:
+        """Decide on one more draft, which is active or superseded.
+
+        Parameters
+        ----------
+        superseded_by: by whom, as it is stored.
+        disputed: memories that neither end the draft nor are ended by it: somebody is to say which holds.
+        """
         near = self._near_of(draft)
         new = standing(draft.memory)
         outcome = decide(
             statement_of(new),
             [Near(each, statement_of(self._standing[each]), cosine) for each, cosine in near.items()],
         )
-        self._drafts[new.id] = draft
-        self._standing[new.id] = new
+        decisions = [_contested(each) if each.id in disputed else each for each in outcome.decisions]
+        self._enter(draft, new, superseded_by)
         superseded = []
-        for old, ends_at in _ends(outcome.decisions, Verdict.SUPERSEDES):
+        for old, ends_at in _ends(decisions, Verdict.SUPERSEDES):
             self._supersede(new.id, old, ends_at)
             superseded.append(old)
-        following = _ends(outcome.decisions, Verdict.PRECEDES)
+        following = _ends(decisions, Verdict.PRECEDES)
         if following:
             successor, ends_at = min(following, key=lambda each: each[1])
             self._supersede(successor, new.id, ends_at)
-        repeated = [each.id for each in outcome.decisions if each.verdict is Verdict.DUPLICATE]
+        repeated = [each.id for each in decisions if each.verdict is Verdict.DUPLICATE]
         merged = [each for each in repeated if self._merge(new.id, each)]
         conflicts = [
             each.id
-            for each in outcome.decisions
-            if each.verdict is Verdict.UNDECIDED and self._standing[each.id].status == "active"
+            for each in decisions
+            if each.verdict is Verdict.UNDECIDED
+            and draft.is_active
+            and self._standing[each.id].status == "active"
         ]
         self.conflicts += [Conflict(uuid7(), new.id, each, _UNDECIDED) for each in conflicts]
         return Settled((*superseded, *merged), tuple(conflicts))
 
     def as_settled(self, memory: Memory) -> Memory:
-        """A new memory with what has become of it; a second version if it is closed."""
+        """A draft's memory with what has become of it; its next version if it is closed."""
         now = self._standing.get(memory.id)
         if now is None:
             return memory
@@ -111,11 +122,13 @@ class Settlement:
         closed = self.closed.get(memory.id)
         if closed is None:
             return memory
-        return replace(memory, version=2, status=closed.status, valid_until=closed.valid_until)
+        return replace(
+            memory, version=memory.version + 1, status=closed.status, valid_until=closed.valid_until
+        )
 
     @property
     def no_longer_live(self) -> int:
-        """How many of those that were found are closed now and were not before."""
+        """How many that were live, found ones and drafts, are so no longer."""
         return len(self._live & self.closed.keys())
 
     @property
@@ -137,9 +150,21 @@ class Settlement:
             if self._chain[old] != new
         ]
 
+    def _enter(self, draft: Draft, new: StandingStatement, superseded_by: UUID | None) -> None:
+        self._drafts[new.id] = draft
+        self._standing[new.id] = new
+        if draft.is_active:
+            self._live.add(new.id)
+        if superseded_by is not None:
+            self._stored_chain[new.id] = self._chain[new.id] = superseded_by
+
     def _near_of(self, draft: Draft) -> Mapping[UUID, float | None]:
         """What was found in the partition and, of the drafts before, what is about the same or resembles."""
-        near = dict(self._near.get(draft.memory.id, {}))
+        near = {
+            each: cosine
+            for each, cosine in self._near.get(draft.memory.id, {}).items()
+            if each != draft.memory.id
+        }
         for each, other in self._drafts.items():
             if not _share_scope(draft.memory, other.memory):
                 continue
@@ -159,21 +184,20 @@ class Settlement:
         one, other = self._standing[new], self._standing[old]
         if one.kind != other.kind or is_turn(one) or {one.status, other.status} != {"active"}:
             return False
-        if one.observed_at < other.observed_at:
-            self._merges.append(Relation(old, "merges", new))
-            self._close(new, Closed("merged", one.valid_until, other.observed_at))
-            return False
-        self._merges.append(Relation(new, "merges", old))
-        self._close(old, Closed("merged", other.valid_until, one.observed_at))
-        self._standing[new] = replace(
-            one,
+        earlier, later = (one, other) if one.observed_at < other.observed_at else (other, one)
+        self._merges.append(Relation(later.id, "merges", earlier.id))
+        self._close(earlier.id, Closed("merged", earlier.valid_until, later.observed_at))
+        stays = replace(
+            later,
             pinned=one.pinned or other.pinned,
             helpful=one.helpful + other.helpful - _PRIOR,
             unhelpful=one.unhelpful + other.unhelpful - _PRIOR,
             uses=one.uses + other.uses,
             last_used_at=max(filter(None, (one.last_used_at, other.last_used_at)), default=None),
         )
-        return True
+        if stays != later:
+            self._standing[later.id] = self.absorbed[later.id] = stays
+        return earlier is other
 
     def _close(self, memory_id: UUID, closed: Closed) -> None:
         self.closed[memory_id] = closed
@@ -184,6 +208,12 @@ class Settlement:
 
 def _ends(decisions: Iterable[Decision], verdict: Verdict) -> list[tuple[UUID, datetime]]:
     return [(each.id, each.ends_at) for each in decisions if each.verdict is verdict and each.ends_at]
+
+
+def _contested(decision: Decision) -> Decision:
+    if decision.verdict in (Verdict.SUPERSEDES, Verdict.PRECEDES):
+        return Decision(decision.id, Verdict.UNDECIDED)
+    return Decision(decision.id, Verdict.INDEPENDENT) if decision.verdict is Verdict.DUPLICATE else decision
 
 
 def _share_scope(one: Memory, other: Memory) -> bool:

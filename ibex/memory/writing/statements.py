@@ -11,16 +11,13 @@ from ibex.memory.writing.conflict.reading import reading_of
 
 def statement_of(standing: StandingStatement) -> Statement:
     """A memory as it is compared."""
-    speaker = standing.speaker
-    if speaker is None and standing.role == "user":
-        # What conflict detection calls the end user.
-        speaker = "user"
     return Statement(
         text=standing.content,
         observed_at=standing.observed_at,
         validity=Interval(standing.valid_from, standing.valid_until),
         kind=standing.kind,
-        speaker=speaker,
+        # Without a name, who says "I" is known by the role: an assistant that lives nowhere is not the user.
+        speaker=standing.speaker or standing.role,
     )
 
 

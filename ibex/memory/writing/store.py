@@ -1,7 +1,6 @@
 """The last stages, under the lock of a partition: exact and near duplicates, conflicts, one transaction."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
 from ibex.auth import audit
@@ -9,21 +8,17 @@ from ibex.auth.actor import Actor
 from ibex.auth.audit import AuditEvent
 from ibex.errors import IbexError
 from ibex.memory.memory import Memory
-from ibex.memory.repository import partitions, statements, writes
+from ibex.memory.repository import partitions, writes
 from ibex.memory.repository.partitions import LockedPartition, PartitionKey
-from ibex.memory.repository.statements import StandingStatement, Wanted
 from ibex.memory.retrieval.tokenizer import Tokenizer
 from ibex.memory.writing.changes import changes_of
-from ibex.memory.writing.conflict.decision import NEAR_DUPLICATE
 from ibex.memory.writing.draft import Draft
+from ibex.memory.writing.rivals import rivals
 from ibex.memory.writing.settlement import Settled, Settlement
-from ibex.memory.writing.statements import standing, statement_of
+from ibex.memory.writing.stems import stems
 from ibex.memory.writing.vectors import Vectors
 from ibex.memory.writing.written import Written, duplicate
 from ibex.storage import Connection, Postgres
-
-# Before all that a date can be.
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 class Store:
@@ -39,10 +34,11 @@ class Store:
     ) -> list[Written | IbexError]:
         """An answer to each draft; DUPLICATE_CONTENT where its text is there by now."""
         model = await self._vectors.model_id()
-        words = {each.memory.id: self._words(each.memory) for each in drafts}
+        words = {each.memory.id: stems(self._tokenizer, each.memory) for each in drafts}
         async with self._postgres.transaction(key.org_id) as connection:
             partition = await partitions.lock(connection, key)
-            settlement = Settlement(await _found(connection, partition, model, drafts))
+            active = [each for each in drafts if each.is_active]
+            settlement = Settlement(await rivals(connection, partition, model, active))
             taken = await _taken(connection, partition, drafts)
             answers: dict[UUID, Written | IbexError] = {}
             settled: dict[UUID, Settled] = {}
@@ -65,10 +61,6 @@ class Store:
                     answers[draft.memory.id] = _written(draft, row.memory, settled.get(draft.memory.id))
         return [answers[each.memory.id] for each in drafts]
 
-    def _words(self, memory: Memory) -> list[str]:
-        speaker = memory.provenance.speaker or ""
-        return list(self._tokenizer.terms(f"{speaker} {memory.content}").counts)
-
 
 async def _taken(
     connection: Connection, partition: LockedPartition, drafts: Sequence[Draft]
@@ -76,33 +68,6 @@ async def _taken(
     """Which of the drafts' texts the partition has, and the memories that have them."""
     present = await writes.present_now(connection, partition.id, [each.content_hash for each in drafts])
     return {each.content_hash: each.id for each in present}
-
-
-async def _found(
-    connection: Connection, partition: LockedPartition, model: int | None, drafts: Sequence[Draft]
-) -> list[StandingStatement]:
-    """What the partition has that the drafts may repeat, replace or contradict."""
-    wanted = [_wanted(each) for each in drafts if each.is_active]
-    found: list[StandingStatement] = []
-    claiming = [each for each in wanted if each.claims]
-    if claiming:
-        found += await statements.claiming(connection, partition.id, claiming)
-    embedded = [each for each in wanted if each.vector is not None]
-    if embedded and model is not None:
-        found += await statements.resembling(connection, partition.id, model, NEAR_DUPLICATE, embedded)
-    return found
-
-
-def _wanted(draft: Draft) -> Wanted:
-    return Wanted(
-        id=draft.memory.id,
-        visibility=draft.memory.visibility,
-        session_id=draft.memory.session_id,
-        since=statement_of(standing(draft.memory)).holds.start or _BEGINNING,
-        claims=draft.claims,
-        # A turn is kept however often it is repeated.
-        vector=None if draft.is_turn else draft.vector,
-    )
 
 
 def _written(draft: Draft, memory: Memory, settled: Settled | None) -> Written:

@@ -164,17 +164,22 @@ def _interval(start: datetime | None, end: datetime | None) -> tuple[datetime | 
 
 
 def _provenance(provenance: Provenance, metadata: Mapping[str, Any]) -> Provenance:
-    """The speaker may be told in the metadata too, where there is no field for one."""
-    speaker = provenance.speaker
-    told = metadata.get("speaker")
-    if speaker is None and isinstance(told, str) and told.strip() and not _NOT_IN_A_LINE.search(told):
-        speaker = told.strip()[:_SPEAKER]
+    """Who said it may be told in the metadata too, where there is no field for it."""
+    role = provenance.role if provenance.role is not None else _told(metadata, "role", _ROLE)
+    speaker = provenance.speaker if provenance.speaker is not None else _told(metadata, "speaker", _SPEAKER)
     return replace(
         provenance,
-        role=_optional_line("role", provenance.role, _ROLE),
+        role=_optional_line("role", role, _ROLE),
         speaker=_optional_line("speaker", speaker, _SPEAKER),
         trace_id=_optional_line("trace_id", provenance.trace_id, _TRACE),
     )
+
+
+def _told(metadata: Mapping[str, Any], name: str, most: int) -> str | None:
+    told = metadata.get(name)
+    if isinstance(told, str) and told.strip() and not _NOT_IN_A_LINE.search(told):
+        return told.strip()[:most]
+    return None
 
 
 def _optional_line(name: str, text: str | None, most: int) -> str | None:
@@ -199,7 +204,7 @@ def _one_of(name: str, value: str, known: Sequence[Choice]) -> Choice:
     for choice in known:
         if value == choice:
             return choice
-    raise invalid(name, f"`{value[:80]}` is not one of {', '.join(known)}.")
+    raise invalid(name, f"`{name}` is one of {', '.join(known)}.")
 
 
 def _aware(moment: datetime) -> datetime:

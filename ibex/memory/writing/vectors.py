@@ -14,10 +14,11 @@ from ibex.storage import Postgres
 
 logger = logging.getLogger(__name__)
 
-# Seconds that a write waits for vectors. A text takes some 10 ms on one core with the local model; who waits
-# longer waits behind others, and is better served by a vector that comes later.
+# Seconds that a write waits for vectors. The local model takes some 10 ms for a turn of a conversation on one
+# core, and up to 250 ms for the longest texts; who waits longer waits behind others, and is better served by
+# a vector that comes later.
 _PATIENCE = 1.0
-_PATIENCE_PER_TEXT = 0.1
+_PATIENCE_PER_TEXT = 0.25
 
 
 class Vectors:
@@ -63,4 +64,4 @@ class Vectors:
 
 
 def _text(draft: Draft) -> str:
-    return text_to_embed(draft.memory.content, draft.memory.provenance.speaker)
+    return text_to_embed(draft.memory.content, draft.memory.provenance.voice)

@@ -1,4 +1,4 @@
-"""A desk at which tests write memories and look at what the tables then hold."""
+"""A desk at which tests write and change memories and look at what the tables then hold."""
 
 import hashlib
 import re
@@ -11,8 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg.rows import dict_row
 
+from ibex.auth.actor import Actor
 from ibex.memory.embedding import Embedder, EmbedderUnavailableError, EmbeddingModel
-from ibex.memory.memory import NewMemory, Scope
+from ibex.memory.lifecycle.changing import Changing
+from ibex.memory.lifecycle.correcting import MemoryCorrection
+from ibex.memory.lifecycle.patch import Patch
+from ibex.memory.lifecycle.rewriting import Rewriting
+from ibex.memory.lifecycle.states import MemoryStates
+from ibex.memory.memory import Memory, NewMemory, Scope
 from ibex.memory.repository.partitions import PartitionKey
 from ibex.memory.retrieval.tokenizer import Tokenizer
 from ibex.memory.writing.store import Store
@@ -57,6 +63,9 @@ class Desk:
     operator: Operator
     scope: Scope
     writer: MemoryWriter
+    states: MemoryStates
+    correction: MemoryCorrection
+    changes: list[PartitionKey] = field(default_factory=list)
     told: list[tuple[PartitionKey, Sequence[Written]]] = field(default_factory=list)
 
     @classmethod
@@ -70,14 +79,32 @@ class Desk:
         org_id = await operator.organization(slug)
         scope = Scope(org_id, (await operator.agent(org_id)).id, "ada")
         told: list[tuple[PartitionKey, Sequence[Written]]] = []
+        changes: list[PartitionKey] = []
 
         async def tell(key: PartitionKey, written: Sequence[Written]) -> None:
             told.append((key, written))
 
+        async def changed(key: PartitionKey) -> None:
+            changes.append(key)
+
         postgres = postgres or operator.postgres
         vectors = Vectors(postgres, embedder)
         writer = MemoryWriter(postgres, vectors, Store(postgres, vectors, Tokenizer()), tell)
-        return cls(operator, scope, writer, told)
+        changing = Changing(postgres, vectors, Tokenizer(), changed)
+        rewriting = Rewriting(postgres, vectors)
+        states = MemoryStates(postgres, changing, rewriting)
+        correction = MemoryCorrection(postgres, changing, rewriting)
+        return cls(operator, scope, writer, states, correction, changes, told)
+
+    @property
+    def actor(self) -> Actor:
+        return self.operator.actor(self.scope.org_id)
+
+    async def changed(self, key: PartitionKey) -> None:
+        self.changes.append(key)
+
+    async def patch(self, written: Written, **fields: Any) -> Memory:
+        return (await self.correction.patch(self.actor, written.memory.id, Patch(**fields))).memory
 
     async def write(self, content: str, scope: Scope | None = None, **fields: Any) -> Written:
         return await self.writer.write(

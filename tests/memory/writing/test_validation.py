@@ -1,5 +1,6 @@
 """What may be a memory."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
@@ -168,6 +169,13 @@ def test_the_speaker_may_be_told_in_the_metadata(told: object, speaker: str | No
     checked = validated(_SESSION, NewMemory("x", metadata={"speaker": told}), _NOW)
 
     assert checked.provenance.speaker == speaker
+
+
+def test_so_may_the_role_which_says_who_spoke_when_there_is_no_name() -> None:
+    nameless = validated(_SESSION, NewMemory("x", metadata={"role": "assistant"}), _NOW).provenance
+    named = replace(nameless, speaker="Ada")
+
+    assert (nameless.role, nameless.voice, named.voice) == ("assistant", "assistant", "Ada")
 
 
 @given(st.text())

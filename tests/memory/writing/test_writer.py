@@ -95,11 +95,12 @@ async def test_what_is_said_twice_in_a_conversation_is_remembered_twice(operator
     await desk.write("Yes!", session, observed_at=_FIRST)
     await desk.write("Yes!", session, observed_at=later)
     await desk.write("Yes!", session, observed_at=later, provenance=Provenance(speaker="Bob"))
+    await desk.write("Yes!", session, observed_at=later, provenance=Provenance(role="user"))
     await desk.write("Yes!", replace(session, session_id="s2"), observed_at=later)
     with pytest.raises(IbexError):
         await desk.write("yes!", session, observed_at=later)
 
-    assert [row["status"] for row in (await desk.memories()).values()] == ["active"] * 4
+    assert [row["status"] for row in (await desk.memories()).values()] == ["active"] * 5
 
 
 async def test_a_turn_without_a_time_that_is_sent_again_is_the_same(operator: Operator) -> None:
@@ -201,6 +202,28 @@ async def test_a_memory_that_is_superseded_stays_with_its_history(operator: Oper
     assert (await desk.memories())[paris.memory.id]["content"] == "I live in Paris."
 
 
+async def test_what_was_said_in_conversations_is_never_superseded(operator: Operator) -> None:
+    desk = await Desk.of(operator)
+    said = Provenance(role="user")
+    for number, words in enumerate(("I live in Paris.", "I moved to Rome!", "I don't live in Rome anymore.")):
+        scope = replace(desk.scope, session_id=f"talk-{number}")
+        new = await desk.write(words, scope, provenance=said, observed_at=_FIRST + timedelta(days=number))
+        assert new.superseded == ()
+    assert {row["status"] for row in (await desk.memories()).values()} == {"active"}
+
+
+async def test_what_an_assistant_says_of_itself_is_not_said_of_the_user(operator: Operator) -> None:
+    desk = await Desk.of(operator)
+    fact = await desk.write("The user lives in Paris.", observed_at=_FIRST)
+    scope = replace(desk.scope, session_id="talk")
+    for role, superseded in (("assistant", ()), ("user", (fact.memory.id,))):
+        told = await desk.write(
+            "I live in Rome.", scope, provenance=Provenance(role=role), observed_at=_FIRST + timedelta(days=1)
+        )
+        assert told.superseded == superseded
+        scope = replace(scope, session_id="another")
+
+
 async def test_a_conflict_that_cannot_be_decided_is_recorded(operator: Operator) -> None:
     desk = await Desk.of(operator)
     paris = await desk.write("I live in Paris.", observed_at=_FIRST)
@@ -274,15 +297,35 @@ async def test_a_secret_never_reaches_the_database(operator: Operator) -> None:
     written = await desk.write(
         f"The key is {key}, keep it.",
         replace(desk.scope, session_id="s1"),
-        tags=(key,),
+        tags=(key, f"a {key}"),
+        labels=(Label(key, 0.5), Label("home", 1.0)),
         metadata={"key": key, "list": [{"x": key}], key: 1},
         provenance=Provenance(speaker=key),
     )
 
     assert [each.category for each in written.findings] == ["secret"]
-    for table in ("memories", "memory_versions", "audit_events"):
+    for table in ("memories", "memory_versions", "memory_labels", "audit_events"):
         assert key not in str(await desk.rows(table))
     assert "AKIA" not in written.memory.content
+
+
+async def test_an_identifier_with_a_secret_is_refused_without_saying_it(
+    operator: Operator, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = await Desk.of(operator)
+    key = "AKIA" + "IOSFODNN7ABCDEFG"
+    nowhere = Provenance()
+    for name, scope, provenance in (
+        ("user_id", replace(desk.scope, user_id=key), nowhere),
+        ("session_id", replace(desk.scope, session_id=key), nowhere),
+        ("role", desk.scope, Provenance(role=key)),
+        ("trace_id", desk.scope, Provenance(trace_id=key)),
+    ):
+        with caplog.at_level("DEBUG"), pytest.raises(IbexError) as refused:
+            await desk.write("The office closes at six.", scope, provenance=provenance)
+        assert (refused.value.code, refused.value.param) == (ErrorCode.VALIDATION_ERROR, name)
+        assert key not in f"{refused.value!r} {refused.value} {caplog.text}"
+    assert await desk.rows("memories") == []
 
 
 @pytest.mark.parametrize(

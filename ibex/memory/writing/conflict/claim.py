@@ -1,6 +1,7 @@
 """What a statement says of something."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class Claim:
     exclusive: whether the attribute has one value at a time.
     replaces: the value before, when it is named: "from Paris".
     firm: False when the words may mean something else: "I joined Acme" may be a club.
-    first_person: whether the speaker says it of themselves.
+    changed_by: when it had come about, for a change that is dated: "moved in 2015".
     """
 
     subject: str
@@ -23,4 +24,4 @@ class Claim:
     exclusive: bool = False
     replaces: str | None = None
     firm: bool = True
-    first_person: bool = False
+    changed_by: datetime | None = None

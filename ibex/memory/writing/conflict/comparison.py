@@ -3,7 +3,8 @@
 from enum import Enum
 
 from ibex.memory.writing.conflict.claim import Claim
-from ibex.memory.writing.conflict.regions import is_region
+from ibex.memory.writing.conflict.regions import extent, town
+from ibex.memory.writing.conflict.wording import contrast
 
 
 class Relation(Enum):
@@ -21,15 +22,19 @@ def compare(later: Claim, earlier: Claim) -> Relation:
         return _denial(later, earlier) if same else Relation.UNRELATED
     if same or not later.affirmed or not (later.exclusive and earlier.exclusive):
         return Relation.UNRELATED
-    if _refines(later.value, earlier.value):
+    if _refines(later.value, earlier.value) or town(later.value) == town(earlier.value):
         return Relation.UNRELATED
     if later.replaces and later.replaces != earlier.value:
         # "from London to Rome" when the earlier says Paris: something between is not known.
         return Relation.UNCERTAIN
-    if later.attribute == "residence" and is_region(later.value) != is_region(earlier.value):
+    if later.attribute == "residence" and extent(later.value) is not extent(earlier.value):
         # Who lives in Paris may live in France; who moved from Paris to Spain has said so.
         return Relation.REPLACES if later.replaces else Relation.UNCERTAIN
-    return Relation.REPLACES if later.firm else Relation.UNCERTAIN
+    if later.attribute == "employer" and not earlier.firm:
+        # Who works at Acme may be in the club that they joined.
+        return Relation.UNCERTAIN
+    firm = later.firm or contrast(later.value, earlier.value)
+    return Relation.REPLACES if firm else Relation.UNCERTAIN
 
 
 def _denial(later: Claim, earlier: Claim) -> Relation:

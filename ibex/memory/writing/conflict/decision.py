@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from ibex.memory.time import Interval
 from ibex.memory.writing.conflict.comparison import Relation, compare
 from ibex.memory.writing.conflict.facts import negated, same_facts
-from ibex.memory.writing.conflict.reading import Reading, reading_of
+from ibex.memory.writing.conflict.reading import NOTHING, Reading, reading_of
 from ibex.memory.writing.conflict.statement import Near, Statement
 
 # Chosen in the design for all-MiniLM-L6-v2; above it two texts nearly always mean the same.
 NEAR_DUPLICATE = 0.92
+# "I moved to Denver last year" may be news to whoever heard of Boston; "in 2015" was so before.
+_OLD_NEWS = timedelta(days=366)
 
 
 class Verdict(StrEnum):
@@ -69,7 +71,7 @@ def _decide(new: Statement, reading: Reading, near: Near) -> Decision:
     old = near.statement
     if not new.holds.overlaps(old.holds):
         return Decision(near.id, Verdict.INDEPENDENT)
-    old_reading = reading_of(old) if reading.claims else Reading((), complete=False)
+    old_reading = reading_of(old) if reading.claims else NOTHING
     if new.observed_at >= old.observed_at:
         relation = _relation(new, reading, old, old_reading)
         verdict, boundary = Verdict.SUPERSEDES, _boundary(old, new)
@@ -89,11 +91,18 @@ def _relation(later: Statement, reading: Reading, earlier: Statement, earlier_re
     if not any(each is not Relation.UNRELATED for row in relations for each in row):
         return Relation.UNRELATED
     replaced = all(Relation.REPLACES in row for row in relations)
-    if not (replaced and earlier_reading.complete):
-        return Relation.UNCERTAIN
-    if earlier.kind == "episodic" and not all(claim.first_person for claim in earlier_reading.claims):
-        return Relation.UNCERTAIN
-    return Relation.REPLACES
+    # What was said stays what was said, whatever is said later.
+    is_record = earlier.kind == "episodic"
+    is_history = _is_history(reading, earlier, earlier_reading)
+    decided = replaced and earlier_reading.complete and reading.asserted and not is_record and not is_history
+    return Relation.REPLACES if decided else Relation.UNCERTAIN
+
+
+def _is_history(reading: Reading, earlier: Statement, earlier_reading: Reading) -> bool:
+    """Whether a change had come about before what was told earlier, or so long before that it is old news."""
+    told = [claim.changed_by for claim in earlier_reading.claims if claim.changed_by]
+    since = max(told, default=earlier.observed_at - _OLD_NEWS)
+    return any(claim.changed_by is not None and claim.changed_by < since for claim in reading.claims)
 
 
 def _boundary(earlier: Statement, later: Statement) -> datetime | None:

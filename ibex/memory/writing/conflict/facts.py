@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ibex.memory.time import Interval, mentions
 from ibex.memory.time.sentences import spoken
-from ibex.memory.writing.conflict.wording import contrast, stem, words, words_of
+from ibex.memory.writing.conflict.wording import stem, words, words_of
 
 _NUMBERS = {
     "zero": "0",
@@ -29,12 +29,32 @@ _NEGATIONS = words(
 # Words that carry no fact of their own.
 _FUNCTION = words(
     """
-    a an the i we you he she it they me us him her them my our your his its their this that these those is am
-    are was were be been being do does did have has had will would can could shall should may might must of in
-    on at to for from with by about as and or but so if then than too also just very really now well oh hey hi
-    yes yeah ok okay there here s m re ve ll d t user i'm it's i've i'll that's i'd we're you're
+    a an the i it me its this that these those is am are was were be been being do does did have has had will
+    would can could shall should may might must of in on at to for from with by about as and or but so if then
+    than too also just very really now well oh hey hi much truly indeed yes yeah ok okay there here s m re ve
+    ll d t user i'm it's i've i'll that's i'd
     """
 )
+_SYNONYMS = {
+    "purchased": "bought",
+    "purchase": "buy",
+    "begins": "starts",
+    "began": "started",
+    "begin": "start",
+    "kids": "children",
+    "kid": "child",
+    "movie": "film",
+    "movies": "films",
+    "big": "large",
+    "mum": "mother",
+    "mom": "mother",
+    "dad": "father",
+    "telephone": "phone",
+    "automobile": "car",
+    "bike": "bicycle",
+    "quick": "fast",
+    "quickly": "fast",
+}
 _CAPITALISED = re.compile(r"\b[A-Z][\w'-]*")
 
 
@@ -68,28 +88,31 @@ def same_times(one: str, at: datetime, other: str, other_at: datetime) -> bool:
     return _times(one, at) == _times(other, other_at)
 
 
-def adds_nothing(new: str, old: str) -> bool:
-    """Whether the words of `new` that `old` lacks stand for as many others, and none for its contrary."""
-    added, missing = _content(new) - _content(old), _content(old) - _content(new)
-    if len(added) > len(missing):
-        return False
-    stems = {stem(word) for word in missing}
-    return not any(contrast(a, m) for a in added if stem(a) not in stems for m in missing)
+def same_words(one: str, other: str) -> bool:
+    """Whether they are made of the same words but for order, endings, synonyms and what carries no fact.
+
+    A word that only one of them has may be all that matters, in any language: "oak" and "pine".
+    """
+    return _content(one) == _content(other)
 
 
 def _content(text: str) -> set[str]:
-    return {word for word in words_of(text) if word not in _FUNCTION}
+    return {
+        stem(_SYNONYMS.get(word, _NUMBERS.get(word, word)))
+        for word in words_of(text)
+        if word not in _FUNCTION
+    }
 
 
-def same_facts(new: str, new_at: datetime, old: str, old_at: datetime) -> bool:
-    """Whether numbers, names, negation, times and speaker are equal and `new` adds nothing."""
-    speaker, new_words = spoken(new)
-    old_speaker, old_words = spoken(old)
+def same_facts(one: str, at: datetime, other: str, other_at: datetime) -> bool:
+    """Whether nothing is lost when only one of two texts stays."""
+    speaker, words = spoken(one)
+    other_speaker, other_words = spoken(other)
     return (
-        speaker == old_speaker
-        and numbers(new_words) == numbers(old_words)
-        and negated(new_words) == negated(old_words)
-        and same_names(new_words, old_words)
-        and same_times(new_words, new_at, old_words, old_at)
-        and adds_nothing(new_words, old_words)
+        speaker == other_speaker
+        and numbers(words) == numbers(other_words)
+        and negated(words) == negated(other_words)
+        and same_names(words, other_words)
+        and same_times(words, at, other_words, other_at)
+        and same_words(words, other_words)
     )

@@ -5,8 +5,8 @@ import re
 from ibex.memory.writing.conflict.claim import Claim
 from ibex.memory.writing.conflict.sentence import Sentence
 from ibex.memory.writing.conflict.shape import BE, NOT, PHRASE, VALUE, Shape, Times
-from ibex.memory.writing.conflict.subject import WHO, agrees, is_first_person, subject_of
-from ibex.memory.writing.conflict.wording import contrast, plain, stem, words
+from ibex.memory.writing.conflict.subject import WHO, agrees, subject_of
+from ibex.memory.writing.conflict.wording import plain, stem, words
 
 _FOND = words("like love enjoy adore")
 _AVERSE = words("hate dislike detest")
@@ -60,16 +60,7 @@ def _said(
     subject = subject_of(match["who"], speaker)
     if subject is None or not value or _NO_THING.match(value):
         return []
-    first_person = is_first_person(match["who"])
-    return [
-        Claim(
-            subject,
-            act,
-            value,
-            affirmed=affirmed,
-            first_person=first_person,
-        )
-    ]
+    return [Claim(subject, act, value, affirmed=affirmed)]
 
 
 def _does(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
@@ -127,26 +118,7 @@ def _prefers_over(match: re.Match[str], sentence: Sentence, speaker: str) -> lis
 
 def _prefers_kind(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
     """Of "window seats" and "aisle seats" one is preferred; "short answers" may be polite as well."""
-    kind = match["kind"].lower()
-    firm = sentence.changes or any(contrast(kind, other) for other in _OPPOSITES)
-    return _prefers(match, sentence, speaker, stem(match["noun"].lower()), kind, firm=firm)
-
-
-# One of each pair that people choose between.
-_OPPOSITES = (
-    "dark",
-    "light",
-    "window",
-    "aisle",
-    "hot",
-    "cold",
-    "long",
-    "short",
-    "formal",
-    "casual",
-    "red",
-    "white",
-)
+    return _prefers(match, sentence, speaker, stem(match["noun"].lower()), match["kind"].lower(), firm=False)
 
 
 def _prefers(
@@ -161,7 +133,6 @@ def _prefers(
         chosen,
         exclusive=not sentence.adds,
         firm=firm,
-        first_person=is_first_person(match["who"]),
     )
     return [claim]
 

@@ -5,11 +5,11 @@ import re
 from ibex.memory.writing.conflict.claim import Claim
 from ibex.memory.writing.conflict.sentence import Sentence
 from ibex.memory.writing.conflict.shape import BE, NOT, PHRASE, PROPER, Shape, Times
-from ibex.memory.writing.conflict.subject import OWNER, WHO, agrees, is_first_person, owner_of, subject_of
+from ibex.memory.writing.conflict.subject import OWNER, WHO, agrees, owner_of, subject_of
 from ibex.memory.writing.conflict.wording import plain, words
 
 _DONE = r"(?:'ve |have |has |'s )?(?:just |recently |finally |now )?"
-# "moved to Linux", "moved to Sales", "moved to Team Blue": not where one lives.
+# "moved to Linux", "moved to Sales", "lives in Building B": not where one lives. So are "FastAPI" and "GKE".
 _NO_PLACE = words(
     """
     linux windows mac macos ios android python rust java javascript typescript postgres postgresql mysql
@@ -17,9 +17,19 @@ _NO_PLACE = words(
     sales marketing engineering finance support hr legal operations product design qa research
     management netflix spotify monday tuesday wednesday thursday friday saturday sunday plan apple
     google amazon meta microsoft facebook oracle ibm tesla uber stripe nvidia intel samsung adobe
-    salesforce team project version room building street office phase premium enterprise
+    salesforce team project version room building street office phase premium enterprise firefox chrome
+    safari obsidian evernote onenote dropbox figma jira confluence trello asana linear discord whatsapp
+    telegram signal outlook gmail proton kafka rabbitmq grafana prometheus datadog terraform ansible jenkins
+    django flask rails react angular vue svelte node deno bun kotlin swift scala golang perl ruby php haskell
+    elixir clojure debian ubuntu fedora arch basic pro gold silver platinum free nights days mornings
+    infrastructure security platform data science analytics accounting logistics purchasing table seat chapter
+    stage step level line lane floor house tower towers apartment flat suite department group squad class
+    chaos fear peace harmony poverty exile hope denial luxury home
     """
 )
+_NO_TOWN = re.compile(r"[a-z][A-Z]|\b(?!(?:NYC|LA|SF|DC|UK|US|USA|UAE)\b)[A-Z]{2,}\b")
+_NO_FIRM = words("home night nights free")
+_NO_OCCUPATION = re.compile(r"\b(?:on|at|in|for|during|every|team|volunteer)\b", re.IGNORECASE)
 
 
 def _claim(
@@ -45,7 +55,6 @@ def _claim(
             exclusive=not sentence.adds,
             replaces=replaces,
             firm=firm,
-            first_person=is_first_person(match["who"]),
         )
     ]
 
@@ -54,8 +63,14 @@ def _place(name: str | None) -> str:
     return plain(name.split(",")[0]) if name else ""
 
 
+def _home(name: str) -> str:
+    """A place where one can live; empty when it is something else."""
+    place = _place(name)
+    return "" if _NO_PLACE.intersection(place.split()) or _NO_TOWN.search(name) else place
+
+
 def _lives(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
-    return _claim(match, sentence, speaker, "residence", _place(match["place"]), affirmed=not match["no"])
+    return _claim(match, sentence, speaker, "residence", _home(match["place"]), affirmed=not match["no"])
 
 
 def _habitually_lives(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
@@ -67,11 +82,8 @@ def _habitually_lives(match: re.Match[str], sentence: Sentence, speaker: str) ->
 
 
 def _moved(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
-    place = _place(match["place"])
-    if _NO_PLACE.intersection(place.split()):
-        return []
     before = _place(match["before"] or match["origin"])
-    return _claim(match, sentence, speaker, "residence", place, replaces=before or None)
+    return _claim(match, sentence, speaker, "residence", _home(match["place"]), replaces=before or None)
 
 
 def _lives_no_more(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
@@ -84,19 +96,27 @@ def _works(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim
         return []
     # "for" Bob may be a favour; "at" is where one is employed.
     firm = sentence.changes or match["at"].lower() != "for"
-    return _claim(match, sentence, speaker, "employer", plain(match["firm"]), affirmed=not no, firm=firm)
+    name = plain(match["firm"])
+    if name in _NO_FIRM:
+        return []
+    return _claim(match, sentence, speaker, "employer", name, affirmed=not no, firm=firm)
 
 
 def _begins_work(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
-    firm = not match["verb"].lower().startswith("joined")
+    # "I started at the gym", "I joined the club": only a job or work leaves no doubt.
+    firm = any(word in match["verb"].lower() for word in ("work", "job"))
     return _claim(match, sentence, speaker, "employer", plain(match["firm"]), firm=firm)
 
 
 def _leaves_work(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
-    return _claim(match, sentence, speaker, "employer", plain(match["firm"]), affirmed=False)
+    # Who has just left may be on the way home.
+    firm = not match["left"].lower().startswith("just left")
+    return _claim(match, sentence, speaker, "employer", plain(match["firm"]), affirmed=False, firm=firm)
 
 
 def _occupation(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
+    if _NO_OCCUPATION.search(match["job"]):
+        return []
     return _claim(match, sentence, speaker, "occupation", plain(match["job"]))
 
 
@@ -115,15 +135,13 @@ def _name(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]
     if owner is None:
         return _claim(match, sentence, speaker, "name", value)
     attribute = f"{(match['which'] or '').lower()}name"
-    firm, first_person = sentence.changes, is_first_person(owner)
     return [
         Claim(
             owner_of(owner, speaker),
             attribute,
             value,
             exclusive=True,
-            firm=firm,
-            first_person=first_person,
+            firm=sentence.changes,
         )
     ]
 
@@ -174,8 +192,9 @@ PEOPLE = (
         Times.DROPPED,
     ),
     Shape.of(
-        rf"{WHO} ?{_DONE}(?:(?:quit|left) (?:my |his |her |the )?job at|left|quit|resigned from|"
-        rf"used to work (?:at|for)) (?P<firm>{PROPER})",
+        rf"{WHO} ?(?:'ve |have |has |'s )?(?P<left>(?:just |recently |finally |now )?"
+        rf"(?:(?:quit|left) (?:my |his |her |the )?job at|left|quit|resigned from|used to work (?:at|for))) "
+        rf"(?P<firm>{PROPER})",
         _leaves_work,
         Times.DROPPED,
     ),

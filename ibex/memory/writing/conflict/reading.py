@@ -18,29 +18,41 @@ _LENGTH = 160
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The claims of a statement, and whether it says nothing else."""
+    """The claims of a statement.
+
+    Parameters
+    ----------
+    complete: whether it says nothing else.
+    asserted: whether they stand first, where nothing leads up to them, and nothing takes them back.
+    """
 
     claims: tuple[Claim, ...]
     complete: bool
+    asserted: bool
+
+
+NOTHING = Reading((), complete=False, asserted=False)
 
 
 def reading_of(statement: Statement) -> Reading:
     if len(statement.text) > _SENTENCES * _LENGTH:
-        return Reading((), complete=False)
+        return NOTHING
     name, text = spoken(statement.text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
     speaker = speaker_of(statement.speaker or name)
     parts = sentences(text)
     if len(parts) > _SENTENCES:
-        return Reading((), complete=False)
+        return NOTHING
     claims: list[Claim] = []
-    complete = True
+    complete = asserted = True
     for part in parts:
         sentence = read(part, statement.observed_at) if len(part) <= _LENGTH else None
         found = _claims(sentence, speaker) if sentence else []
+        # "Hi there!" says nothing that could be lost, and "Any tips?" takes nothing back.
+        greets = bool(sentence) and len(part.split()) <= 2 and part.endswith("!")
+        asserted = asserted and (bool(found or greets or part.endswith("?")) or bool(sentence and claims))
+        complete = complete and (bool(found) or greets)
         claims.extend(found)
-        # "Hi there!" says nothing that could be lost.
-        complete = complete and (bool(found) or (len(part.split()) <= 2 and part.endswith("!")))
-    return Reading(tuple(claims), complete and bool(claims))
+    return Reading(tuple(claims), complete and bool(claims), asserted)
 
 
 def _claims(sentence: Sentence, speaker: str) -> list[Claim]:

@@ -1,4 +1,6 @@
-"""Countries and states: whoever lives in one lives in one of its towns as well."""
+"""Places that lie in one another, and towns that have two names."""
+
+from enum import Enum
 
 _REGIONS = frozenset(
     """
@@ -27,7 +29,52 @@ wyoming|bavaria|catalonia|ontario|quebec|tuscany|brittany|provence|bay area|sili
 """.replace("\n", "").split("|")
 )
 
+# Whoever lives there lives in a town that has another name.
+_DISTRICTS = frozenset(
+    """
+brooklyn|manhattan|queens|bronx|staten island|harlem|soho|tribeca|camden|hackney|brixton|islington|shoreditch|
+greenwich|westminster|chelsea|kreuzberg|neukolln|neukölln|mitte|prenzlauer berg|charlottenburg|montmartre|
+le marais|marais|belleville|croix-rousse|trastevere|gracia|gràcia|eixample|shibuya|shinjuku|ginza|hollywood|
+santa monica|beverly hills|pasadena|mission district|south bronx|east end|west end
+""".replace("\n", "").split("|")
+)
+_TOWNS = {
+    "nyc": "new york",
+    "new york city": "new york",
+    "sf": "san francisco",
+    "frisco": "san francisco",
+    "la": "los angeles",
+    "philly": "philadelphia",
+    "vegas": "las vegas",
+    "dc": "washington",
+    "washington dc": "washington",
+    "bombay": "mumbai",
+    "peking": "beijing",
+    "saigon": "ho chi minh city",
+    "kiev": "kyiv",
+    "münchen": "munich",
+    "köln": "cologne",
+    "wien": "vienna",
+    "roma": "rome",
+    "milano": "milan",
+    "praha": "prague",
+    "lisboa": "lisbon",
+}
 
-def is_region(place: str) -> bool:
-    """Whether a place, small and without articles, is a country, a state or larger."""
-    return place in _REGIONS
+
+class Extent(Enum):
+    DISTRICT = "district"
+    TOWN = "town"
+    REGION = "region"
+
+
+def extent(place: str) -> Extent:
+    """How large a place is, its name small and without articles. What is not known counts as a town."""
+    if place in _REGIONS:
+        return Extent.REGION
+    return Extent.DISTRICT if place in _DISTRICTS else Extent.TOWN
+
+
+def town(place: str) -> str:
+    """A place under the name that it goes by most."""
+    return _TOWNS.get(place, place)

@@ -30,10 +30,9 @@ _ADDITION = re.compile(
 # Wishes, doubts, conditions and what others said claim nothing.
 _UNREAL = re.compile(
     r"\b(?:if|unless|would|could|might|may be|maybe|perhaps|probably|wish|hope|hoping|plans? to|planning|"
-    r"want|wants|"
-    r"wanted|going to|gonna|think|thinking|thought|guess|imagine|suppose|pretend|jok(?:e|ing)|kidding|almost|"
-    r"nearly|dream(?:t|ed)?|said|says|told|asked|heard|believe|considering|should|not sure|when i|as a kid)\b"
-    r"|[\"?]|'d\b",
+    r"want|wants|wanted|going to|gonna|think|thinking|thought|guess|imagine|suppose|pretend|jok(?:e|ing)|"
+    r"kidding|almost|nearly|dreams?|dreamt|dreamed|said|says|told|asked|heard|believe|considering|should|"
+    r"not sure|when i|as a kid)\b|[\"?]|'d\b|^not\W*$",
     re.IGNORECASE,
 )
 
@@ -47,6 +46,7 @@ class Sentence:
     dated: its words with the times they name.
     lasting: its words without "since 2019": what it says of a limited time only is not said in general.
     bare: its words without any time: when a change happened does not matter to what changed.
+    over_by: the end of the last time that is named and over; None without one.
     changes: whether it says that something is so only now.
     adds: whether it says that something is so besides something else.
     """
@@ -54,6 +54,7 @@ class Sentence:
     dated: str
     lasting: str
     bare: str
+    over_by: datetime | None
     changes: bool
     adds: bool
     observed_at: datetime
@@ -67,7 +68,10 @@ def read(text: str, observed_at: datetime) -> Sentence | None:
     found = mentions(dated, observed_at)
     lasting = _without(dated, [each for each in found if each.interval.end is None])
     changes, adds = bool(_CHANGE.search(text)), bool(_ADDITION.search(text))
-    return Sentence(dated, lasting, _without(dated, found), changes, adds, observed_at)
+    ends = [each.interval.end for each in found if each.interval.end and each.interval.end <= observed_at]
+    return Sentence(
+        dated, lasting, _without(dated, found), max(ends, default=None), changes, adds, observed_at
+    )
 
 
 def _without(text: str, times: list[Mention]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ibex.memory.writing.conflict.claim import Claim
@@ -19,7 +19,7 @@ Reader = Callable[[re.Match[str], Sentence, str], list[Claim]]
 
 
 class Times(Enum):
-    """What a shape does with the times that a sentence names."""
+    """What a shape does with the times that a sentence names. They are dropped where a change is told."""
 
     KEPT = "kept"
     LASTING = "lasting"
@@ -41,4 +41,7 @@ class Shape:
     def claims(self, sentence: Sentence, speaker: str) -> list[Claim]:
         words = {Times.KEPT: sentence.dated, Times.LASTING: sentence.lasting, Times.DROPPED: sentence.bare}
         match = self.pattern.fullmatch(words[self.times])
-        return self.read(match, sentence, speaker) if match else []
+        claims = self.read(match, sentence, speaker) if match else []
+        if self.times is Times.DROPPED:
+            return [replace(claim, changed_by=sentence.over_by) for claim in claims]
+        return claims

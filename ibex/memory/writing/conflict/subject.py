@@ -1,7 +1,5 @@
 """Of whom or what a claim is made."""
 
-import re
-
 from ibex.memory.writing.conflict.wording import plain, words
 
 _ROLE = (
@@ -53,7 +51,3 @@ def agrees(who: str, verb: str, base: str) -> bool:
 def speaker_of(name: str | None) -> str:
     """The canonical name of who says "I"; without one it is the end user."""
     return "user" if name is None or name.lower() in ("user", "human") else plain(name)
-
-
-def is_first_person(word: str) -> bool:
-    return bool(re.fullmatch(r"I|my", word, re.IGNORECASE))

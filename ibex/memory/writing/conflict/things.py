@@ -6,8 +6,8 @@ from ibex.memory.time import mentions
 from ibex.memory.writing.conflict.claim import Claim
 from ibex.memory.writing.conflict.sentence import Sentence
 from ibex.memory.writing.conflict.shape import PHRASE, Shape, Times
-from ibex.memory.writing.conflict.subject import OWNER, is_first_person, owner_of
-from ibex.memory.writing.conflict.wording import plain
+from ibex.memory.writing.conflict.subject import OWNER, owner_of
+from ibex.memory.writing.conflict.wording import has_contrary, plain
 
 # Nouns whose value is the thing itself; "my car is red" gives no other car.
 _ATTRIBUTE = (
@@ -33,6 +33,14 @@ _NO_VALUE = (
     r"(?!(?:to|not|that|how|very|too|so|really|quite|still|going|being|on|in|at|up|down|due|an?)(?:\s|$))"
 )
 
+# A number, a name, or an address of some sort; a word alone may as well be what one thinks of the thing.
+_VALUE_LIKE = re.compile(r"\d|\b[A-Z]|\w[@./:]\w")
+_TOLD_IN_NOUNS = ("occupation", "profession", "major")
+# "My favourite book is the one you gave me."
+_NO_FAVOURITE = re.compile(
+    r"(?:the (?:one|first|last|next|same)|one of|whatever|anything|everything|something)\b", re.IGNORECASE
+)
+
 
 def _owned(match: re.Match[str], sentence: Sentence, speaker: str, attribute: str, value: str) -> Claim:
     before = plain(match.groupdict().get("before") or "") or None
@@ -42,7 +50,6 @@ def _owned(match: re.Match[str], sentence: Sentence, speaker: str, attribute: st
         value,
         exclusive=not sentence.adds,
         replaces=before,
-        first_person=is_first_person(match["owner"]),
     )
 
 
@@ -51,9 +58,22 @@ def _attribute(match: re.Match[str], sentence: Sentence, speaker: str) -> list[C
     return [_owned(match, sentence, speaker, attribute, value)] if value else []
 
 
+def _is_attribute(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
+    """Of "the price is 5" and "the price is fair" only one names a value."""
+    attribute, value = match["attribute"].lower(), match["value"]
+    named = (
+        _VALUE_LIKE.search(value)
+        or attribute.endswith(_TOLD_IN_NOUNS)
+        or (attribute.endswith("status") and has_contrary(value.lower()))
+    )
+    return _attribute(match, sentence, speaker) if named else []
+
+
 def _favourite(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
     attribute, value = "favorite " + plain(match["attribute"]), plain(match["value"])
-    return [_owned(match, sentence, speaker, attribute, value)] if value else []
+    if not value or _NO_FAVOURITE.match(match["value"]):
+        return []
+    return [_owned(match, sentence, speaker, attribute, value)]
 
 
 def _event(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim]:
@@ -70,11 +90,7 @@ def _event(match: re.Match[str], sentence: Sentence, speaker: str) -> list[Claim
         values["date"] = str(days[0].interval.start)
     subject = f"{owner_of(match['owner'], speaker)} {plain(match['event'])}".strip()
     firm = sentence.changes or bool(match.groupdict().get("moved"))
-    first_person = is_first_person(match["owner"])
-    return [
-        Claim(subject, name, value, exclusive=True, firm=firm, first_person=first_person)
-        for name, value in values.items()
-    ]
+    return [Claim(subject, name, value, exclusive=True, firm=firm) for name, value in values.items()]
 
 
 def _time_of_day(words: str) -> str:
@@ -102,7 +118,7 @@ THINGS = (
     ),
     Shape.of(
         rf"{OWNER} (?:new )?(?P<attribute>{_ATTRIBUTE}) is(?: now)? {_NO_VALUE}(?P<value>{PHRASE})",
-        _attribute,
+        _is_attribute,
     ),
     Shape.of(
         rf"(?:I|we)(?:'ve| have)? (?:changed|updated|switched|set) {OWNER} (?P<attribute>{_ATTRIBUTE}"

@@ -87,3 +87,8 @@ def stem(word: str) -> str:
 def contrast(one: str, other: str) -> bool:
     """Whether two words exclude each other."""
     return one != other and any(one in words and other in words for words in _CONTRASTS)
+
+
+def has_contrary(word: str) -> bool:
+    """Whether some other word excludes it."""
+    return any(word in words for words in _CONTRASTS)

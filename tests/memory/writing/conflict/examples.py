@@ -220,7 +220,7 @@ EXAMPLES = (
     ("I own a boat.", "I no longer own a boat.", SUPERSEDES),
     ("I own a boat.", "My brother owns a boat.", INDEPENDENT),
     ("I wear glasses.", "I stopped wearing glasses.", SUPERSEDES),
-    ("I use Notion.", "I moved from Notion to Obsidian.", INDEPENDENT),
+    ("I use Notion.", "I moved from Notion to Obsidian.", SUPERSEDES),
     ("I use Notion.", "I tried Obsidian.", INDEPENDENT),
     ("I prefer trains over planes.", "I prefer planes over trains.", SUPERSEDES),
     ("The sync is at 10 am.", "The sync was pushed to 11 am.", SUPERSEDES),

@@ -5,14 +5,20 @@ from uuid import UUID
 
 import pytest
 
-from ibex.memory.time import Interval
+from ibex.memory.time import Interval, validity
 from ibex.memory.writing.conflict import Decision, Near, Outcome, Statement, Verdict, decide
 from tests.memory.writing.conflict.examples import EXAMPLES
+from tests.memory.writing.conflict.harmless import HARMLESS
 
 MONDAY = datetime(2030, 5, 13, 9, tzinfo=UTC)
 TUESDAY = MONDAY + timedelta(days=1)
 WEDNESDAY = MONDAY + timedelta(days=2)
 OLD = UUID(int=1)
+
+
+def dated(text: str, at: datetime) -> Statement:
+    """A text with the interval that it names."""
+    return Statement(text, at, Interval(*(validity(text, at) or (None, None))))
 
 
 def against(old: Statement, new: Statement, cosine: float | None = 0.8) -> Outcome:
@@ -64,14 +70,25 @@ def test_a_turn_that_says_more_than_what_was_replaced_stays() -> None:
     assert verdict(told, Statement("I moved to Rome.", TUESDAY)) is Verdict.UNDECIDED
 
 
-def test_a_turn_about_oneself_is_superseded() -> None:
-    told = Statement("I live in Paris.", MONDAY, kind="episodic")
-    assert verdict(told, Statement("I moved to Rome!", TUESDAY, kind="episodic")) is Verdict.SUPERSEDES
+@pytest.mark.parametrize("later", ["episodic", "factual"])
+@pytest.mark.parametrize(
+    ("told", "news"),
+    [("I live in Paris.", "I moved to Rome!"), ("Anna lives in Oslo.", "Anna moved to Bergen.")],
+)
+def test_what_was_said_in_a_conversation_stays_said(told: str, news: str, later: str) -> None:
+    turn = Statement(told, MONDAY, kind="episodic")
+    assert verdict(turn, Statement(news, TUESDAY, kind=later)) is Verdict.UNDECIDED
+    assert verdict(Statement(news, TUESDAY, kind=later), turn) is Verdict.UNDECIDED
 
 
-def test_a_turn_about_others_is_not() -> None:
-    told = Statement("Anna lives in Oslo.", MONDAY, kind="episodic")
-    assert verdict(told, Statement("Anna moved to Bergen.", TUESDAY)) is Verdict.UNDECIDED
+def test_what_was_said_in_a_conversation_ends_a_fact() -> None:
+    fact = Statement("The user lives in Paris.", MONDAY)
+    assert verdict(fact, Statement("I moved to Rome!", TUESDAY, kind="episodic")) is Verdict.SUPERSEDES
+
+
+@pytest.mark.parametrize(("old", "new"), HARMLESS)
+def test_what_only_looks_like_an_update_ends_nothing(old: str, new: str) -> None:
+    assert verdict(dated(old, MONDAY), dated(new, TUESDAY)) is not Verdict.SUPERSEDES
 
 
 def test_two_speakers_have_two_homes() -> None:
@@ -101,12 +118,19 @@ def test_the_same_facts_in_other_words_are_a_duplicate(old: str, new: str) -> No
         ("Anna likes long walks.", "Bella likes long walks."),
         ("I chose the red one for the kitchen.", "I chose the blue one for the kitchen."),
         ("We walked in the park.", "We walked in the park with my brother."),
+        ("Anna has two cats and a dog.", "Anna has two cats."),
+        ("I chose oak for the kitchen.", "I chose pine for the kitchen."),
+        ("J'ai choisi le chêne pour la cuisine.", "J'ai choisi le pin pour la cuisine."),
+        ("我喜欢红色的椅子。", "我喜欢蓝色的椅子。"),
+        ("Я люблю чёрный чай.", "Я люблю зелёный чай."),
+        ("His mother is ill.", "Your mother is ill."),
         ("I saw the film yesterday.", "I saw the film yesterday!"),
         ("Anna: I saw the film.", "Bella: I saw the film."),
     ],
 )
 def test_other_facts_in_nearly_the_same_words_are_no_duplicate(old: str, new: str) -> None:
     assert verdict(Statement(old, MONDAY), Statement(new, TUESDAY), 0.97) is Verdict.INDEPENDENT
+    assert verdict(Statement(new, MONDAY), Statement(old, TUESDAY), 0.97) is Verdict.INDEPENDENT
 
 
 def test_a_denial_in_nearly_the_same_words_is_an_open_conflict() -> None:

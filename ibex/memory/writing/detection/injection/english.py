@@ -7,7 +7,7 @@ also use among themselves does not without a second.
 from ibex.memory.writing.detection.injection.signal import phrase, words
 
 # None of the words in between may say that the speaker's own words are meant.
-_OWN = "my|our|mine|his|her|their"
+_OWN = "i|we|my|our|mine|his|her|their"
 
 
 def _gap(most: int) -> str:
@@ -39,8 +39,12 @@ _EARLIER = (
 _MODELS = r"(?:your|system|developer|safety|openai|anthropic|internal|default|ethical|content)"
 # `ignore the earlier instructions about the delivery` is about a delivery.
 _NO_TOPIC = r"(?! (?:about|for|regarding|concerning|on|from|in|to)(?![^\W_]))"
-# `ignore any rules that end with a semicolon` is about those.
-_NOT_THOSE = r"(?! (?:that|which) (?!you))"
+# `ignore any rules that end with a semicolon` is about those, and `the rules of grammar` about grammar.
+_NOT_THOSE = r"(?! (?:that|which) (?!you)| of (?!yours?(?![^\W_])|the (?:system|developer)|this))"
+# `developer mode is enabled on my phone` is about a phone.
+_NOT_OF_A_DEVICE = (
+    r"(?! (?:(?:on|in) )?(?:my|the|a|an|his|her|our|their|android|windows|chrome\w{0,2})(?![^\W_]))"
+)
 _PRIVATE = (
     r"(?:conversations?|chat (?:history|log)s?|messages|memor(?:y|ies)|api\W?keys?|passwords?|credentials?"
     r"|secrets?|tokens?|user\W{1,3}(?:data|info\w{0,8}|details)|environment variables?|context window"
@@ -113,7 +117,7 @@ ENGLISH = (
         "you_are_now",
         0.5,
         "you are now,you re now,you're now,now you are",
-        rf"(?:you (?:are|re) now|now you are)(?: (?:a|an|the|my|called|named|acting as))?{words(2)}",
+        rf"(?:you (?:are|re) now|now you are)(?: (?:a|an|the|called|named|acting as))?{words(2, but=_OWN)}",
         rf" (?:{_MACHINE}|dan|root|sudo|admin\w{{0,9}}|hacker|persona|shell|interpreter|pirate)",
     ),
     phrase(
@@ -128,7 +132,9 @@ ENGLISH = (
         0.55,
         "anything now,jailbreak,mode,restriction,filter,guardrail,guideline,constraint,checks,measures",
         r"do anything now|(?:dan|god|developer|sudo) mode(?: is)? (?:on|enabled|activated|active)",
+        rf"(?![^\W_]){_NOT_OF_A_DEVICE}",
         r"|(?:enable|enter|activate|switch to) (?:dan|god|developer|jailbreak|sudo) mode",
+        rf"(?![^\W_]){_NOT_OF_A_DEVICE}",
         r"|jailbreak (?:mode|prompt|yourself)",
         r"|(?:without|no|free of|disable|remove|turn off|lift)(?: (?:all|any|your|its|the)){0,2}",
         r" (?:ethical|moral|safety|content|openai)(?: and \w{1,10})?",
