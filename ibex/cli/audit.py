@@ -1,6 +1,6 @@
 """`ibex audit …`."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import BinaryIO
 
 import click
@@ -15,7 +15,7 @@ from ibex.auth.audit import (
     verify_lines,
 )
 from ibex.cli.administer import administer, administer_all, organization
-from ibex.cli.options import data_dir
+from ibex.cli.options import data_dir, moment
 from ibex.settings import Settings
 
 
@@ -30,16 +30,6 @@ def _text(context: click.Context, option: click.Parameter, text: str | None) -> 
     if text is not None and not text.isprintable():
         raise click.BadParameter("It has a character that cannot be printed.")
     return text
-
-
-def _moment(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
-    try:
-        moment = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"`{text}` is not a time: write 2030-01-31 or 2030-01-31T12:00:00Z."
-        ) from None
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 @click.group()
@@ -92,8 +82,8 @@ def verify(
 @click.option("--actor", callback=_text, help="`cli`, `system` or `token:<id>`.")
 @click.option("--outcome", type=click.Choice(["success", "refused", "degraded"]), help="How it went.")
 @click.option("--target", callback=_text, help="What it was done to; mostly an id.")
-@click.option("--since", callback=_moment, help="The first moment that counts; UTC if no zone is given.")
-@click.option("--until", callback=_moment, help="The first moment that no longer counts.")
+@click.option("--since", callback=moment, help="The first moment that counts; UTC if no zone is given.")
+@click.option("--until", callback=moment, help="The first moment that no longer counts.")
 @click.option("--after", type=click.IntRange(0, 2**63 - 1), default=0, help="Only events above this number.")
 @data_dir
 @click.pass_context

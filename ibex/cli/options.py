@@ -1,6 +1,7 @@
 """Options that several commands share, and how a command comes by its settings."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,3 +40,14 @@ def data_dir(function: Function) -> Function:
 def as_json(function: Function) -> Function:
     """`--json`, for programs that read what a command prints."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def moment(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    """The time that an option gives; UTC if it names no zone."""
+    try:
+        found = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"`{text}` is not a time: write 2030-01-31 or 2030-01-31T12:00:00Z."
+        ) from None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found

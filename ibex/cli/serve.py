@@ -13,6 +13,8 @@ from ibex.cli.options import data_dir, settings_from
 from ibex.cli.progress import say
 from ibex.cli.welcome import welcome
 from ibex.memory.embedding import prepare_model
+from ibex.memory.indexing import index_vectors
+from ibex.memory.lazy_embedder import model_of
 from ibex.serving.checks import check_settings, connections_per_process
 from ibex.serving.dependencies import wait_for_postgres
 from ibex.serving.job_process import serve_jobs
@@ -67,6 +69,8 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
     interruption.check()
     retrieval = prepare_model(settings, say)
     interruption.check()
+    index_vectors(model_of(settings), addresses.migration_dsn, say)
+    interruption.check()
     instruments = Instruments(settings.providers, processes=settings.workers)
 
     def web(place: Place) -> None:
@@ -110,6 +114,7 @@ def migrate(context: click.Context, /, **options: object) -> None:
             dsn = (own or servers.reachable() or servers.start()).migration_dsn
             wait_for_postgres(dsn, say)
             before, after = migrate_database(dsn)
+            index_vectors(model_of(settings), dsn, say)
         finally:
             servers.stop()
     was = "as before" if before == after else f"was at {before or 'nothing'}"

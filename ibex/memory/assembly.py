@@ -9,18 +9,19 @@ from ibex.auth.access import Access
 from ibex.memory import endpoints
 from ibex.memory.hot_set import HotSet
 from ibex.memory.lazy_embedder import LazyEmbedder
+from ibex.memory.lifecycle.backfill import EmbeddingBackfill
 from ibex.memory.lifecycle.ownership import Agents
 from ibex.memory.lifecycle.reembedding import Reembedding
 from ibex.memory.lifecycle.service import MemoryLifecycle
 from ibex.memory.repository.partitions import PartitionKey
 from ibex.memory.retrieval.tokenizer import Tokenizer
-from ibex.memory.searching import MemorySearch
+from ibex.memory.searching import MemorySearch, SearchSettings
 from ibex.memory.writing.backlog import EmbeddingBacklog
 from ibex.memory.writing.store import Store
 from ibex.memory.writing.vectors import Vectors
 from ibex.memory.writing.writer import MemoryWriter
 from ibex.memory.writing.written import Written
-from ibex.settings import Settings
+from ibex.settings import MemorySettings, Settings
 from ibex.storage import Postgres, Redis
 
 
@@ -44,13 +45,19 @@ class MemoryParts:
         user_agent: str,
     ) -> None:
         self._embedder = LazyEmbedder.of(settings, user_agent)
-        self._backlog = EmbeddingBacklog(background, self._embedder) if self._embedder else None
-        self.reembedding = Reembedding(postgres, self._embedder) if self._embedder else None
         self.hot_set = HotSet(postgres, redis)
+        self.reembedding: Reembedding | None = None
+        self._beside: list[EmbeddingBacklog | EmbeddingBackfill] = []
+        if self._embedder is not None:
+            self.reembedding = Reembedding(background, self._embedder)
+            self._beside = [
+                EmbeddingBacklog(background, self._embedder, self.hot_set.changed),
+                EmbeddingBackfill(background, self.reembedding),
+            ]
         vectors = Vectors(postgres, self._embedder)
         tokenizer = Tokenizer()
         self.writer = MemoryWriter(postgres, vectors, Store(postgres, vectors, tokenizer), self._written)
-        self.search = MemorySearch(postgres, self._embedder)
+        self.search = MemorySearch(postgres, self._embedder, _search_settings(settings.memory))
         self.lifecycle = MemoryLifecycle.over(postgres, agents, vectors, tokenizer, self.hot_set.changed)
 
     def routers(self, access: Access) -> Sequence[APIRouter]:
@@ -61,9 +68,9 @@ class MemoryParts:
         running.push_async_callback(self.close)
         if self._embedder is not None:
             self._embedder.start()
-        if self._backlog is not None:
-            self._backlog.start()
-            running.push_async_callback(self._backlog.stop)
+        for part in self._beside:
+            part.start()
+            running.push_async_callback(part.stop)
 
     async def close(self) -> None:
         """For whoever has used it without starting it."""
@@ -72,3 +79,12 @@ class MemoryParts:
 
     async def _written(self, key: PartitionKey, written: Sequence[Written]) -> None:
         await self.hot_set.changed(key)
+
+
+def _search_settings(settings: MemorySettings) -> SearchSettings:
+    return SearchSettings(
+        cache_bytes=settings.index_cache_mb << 20,
+        exact_up_to=settings.exact_up_to,
+        embedder_patience=settings.embedder_patience_seconds,
+        load_patience=settings.load_patience_seconds,
+    )

@@ -11,6 +11,7 @@ from ibex.auth.access import Access
 from ibex.auth.actor import Actor
 from ibex.auth.permissions import Permission
 from ibex.memory.bulk import write_all
+from ibex.memory.cursors import Cursors
 from ibex.memory.lifecycle import endpoints as lifecycle_endpoints
 from ibex.memory.lifecycle.schemas import CertificateView
 from ibex.memory.lifecycle.service import MemoryLifecycle
@@ -84,8 +85,11 @@ def _many_router(
     async def list_memories(query: MemoriesQuery, actor: Actor = may_read) -> Page[MemoryView]:
         """List memories, in the order in which they were written."""
         agent_id = await lifecycle.agent_or_all(actor, query.agent_id)
-        found = await lifecycle.reader.page(actor, query.selection(agent_id), query.cursor, query.limit + 1)
-        return paginated(found, query.limit, MemoryView.of, key=lambda memory: memory.id)
+        cursors = Cursors.of(actor, "memories")
+        found = await lifecycle.reader.page(
+            actor, query.selection(agent_id), cursors.position(query.cursor), query.limit + 1
+        )
+        return paginated(found, query.limit, MemoryView.of, key=lambda memory: cursors.after(memory.id))
 
     return router
 

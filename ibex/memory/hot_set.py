@@ -1,8 +1,4 @@
-"""The memories of a scope that matter most whatever is asked, in Redis: for when there is no time to search.
-
-Search does without. Whoever reads a hot set is told which revision of each partition it shows, and may ask
-Postgres whether that is the newest.
-"""
+"""The memories of a scope that matter most whatever is asked, in Redis: for want of time to search."""
 
 import asyncio
 import logging
@@ -44,6 +40,9 @@ return 1
 """
 
 _rows = TypeAdapter(list[HotRow])
+Entry = tuple[PartitionVersion, Sequence[HotRow]]
+# Of a partition that nobody has written to.
+_NOWHERE = PartitionVersion(-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,8 @@ class HotMemories:
 
 class HotSet:
     """One entry per partition, made anew after each change of it.
+
+    What a crash, or a Redis that was away, has left behind is found out by its revision at the next `of`.
 
     Parameters
     ----------
@@ -89,42 +90,68 @@ class HotSet:
         What cannot be made anew is removed; what cannot be removed either is there until it expires.
         """
         try:
-            await self._refresh(key)
+            await self._keep(key, await self._made(key))
         except (DatabaseUnavailableError, *_UNREACHABLE) as error:
             logger.warning("a hot set was not brought up to date (%s)", type(error).__name__)
             with suppress(*_UNREACHABLE):
                 await self._bounded(self._redis.delete(_name(key)))
 
     async def of(self, scope: Scope) -> HotMemories:
-        """What is known of the partitions of a scope. Raises nothing: without Redis it is nothing."""
+        """As Postgres has it at this moment: what Redis has is taken where it is of the newest revision.
+
+        Raises `DatabaseUnavailableError`.
+        """
+        newest = await hot_rows.versions_of(self._postgres, scope)
+        found = {
+            key: entry for key, entry in (await self._entries(scope)).items() if newest.get(key) == entry[0]
+        }
+        for key in newest.keys() - found.keys():
+            found[key] = entry = await self._made(key)
+            with suppress(*_UNREACHABLE):
+                await self._keep(key, entry)
+        return self._best(found)
+
+    async def remembered(self, scope: Scope) -> HotMemories:
+        """What Redis has, which may be behind. Raises nothing: without Redis it is nothing."""
+        return self._best(await self._entries(scope))
+
+    def _best(self, entries: Mapping[PartitionKey, Entry]) -> HotMemories:
+        now = self._now()
+        rows = [row for _, rows in entries.values() for row in rows if row.holds(now)]
+        return HotMemories(ranked(rows, now)[:SIZE], {key: version for key, (version, _) in entries.items()})
+
+    async def _made(self, key: PartitionKey) -> Entry:
+        # The state first: rows that are newer than it do no harm, older ones would.
+        version = await hot_rows.version_of(self._postgres, key)
+        if version is None:
+            return _NOWHERE, ()
+        return version, ranked(await hot_rows.hot_rows(self._postgres, key), self._now())[:SIZE]
+
+    async def _keep(self, key: PartitionKey, entry: Entry) -> None:
+        version, rows = entry
+        if version == _NOWHERE:
+            return
+        arguments = (version.epoch, version.revision, orjson.dumps(rows), int(self._lifetime * 1_000))
+        await self._bounded(
+            cast("Awaitable[Any]", self._redis.eval(_STORE, 1, _name(key), *arguments))  # type: ignore[arg-type]
+        )
+
+    async def _entries(self, scope: Scope) -> dict[PartitionKey, Entry]:
+        """Those that can be read, of all partitions of a scope."""
         keys = [
             PartitionKey(scope.org_id, agent_id, user_id)
             for agent_id in (scope.agent_id, None)
             for user_id in dict.fromkeys((scope.user_id, None))
         ]
         try:
-            entries = await self._bounded(self._read(keys))
+            stored = await self._bounded(self._read(keys))
         except _UNREACHABLE:
-            return HotMemories((), {})
-        found: list[HotRow] = []
-        shows = {}
-        for key, (epoch, revision, memories) in zip(keys, entries, strict=True):
+            return {}
+        entries: dict[PartitionKey, Entry] = {}
+        for key, (epoch, revision, memories) in zip(keys, stored, strict=True):
             with suppress(ValidationError, TypeError, ValueError):
-                shown = PartitionVersion(int(epoch), int(revision))
-                found += _rows.validate_json(memories)
-                shows[key] = shown
-        return HotMemories(ranked(found, self._now())[:SIZE], shows)
-
-    async def _refresh(self, key: PartitionKey) -> None:
-        # The state first: rows that are newer than it do no harm, older ones would.
-        version = await hot_rows.version_of(self._postgres, key)
-        if version is None:
-            return
-        rows = ranked(await hot_rows.hot_rows(self._postgres, key), self._now())[:SIZE]
-        arguments = (version.epoch, version.revision, orjson.dumps(rows), int(self._lifetime * 1_000))
-        await self._bounded(
-            cast("Awaitable[Any]", self._redis.eval(_STORE, 1, _name(key), *arguments))  # type: ignore[arg-type]
-        )
+                entries[key] = PartitionVersion(int(epoch), int(revision)), _rows.validate_json(memories)
+        return entries
 
     async def _read(self, keys: Sequence[PartitionKey]) -> list[list[Any]]:
         async with self._redis.pipeline(transaction=False) as pipeline:

@@ -32,14 +32,8 @@ class LazyEmbedder:
     @classmethod
     def of(cls, settings: Settings, user_agent: str) -> "LazyEmbedder | None":
         """None when memories are found by their words alone (`readiness` says why)."""
-        if readiness(settings).retrieval == "lexical":
-            return None
-        wanted = settings.embedder
-        if wanted.kind == "remote" and wanted.model and wanted.dimensions:
-            model = EmbeddingModel(wanted.model, str(wanted.dimensions), wanted.dimensions)
-        else:
-            model = EmbeddingModel(NAME, WEIGHTS.sha256[:12], WIDTH)
-        return cls(settings, user_agent, model)
+        model = model_of(settings)
+        return None if model is None else cls(settings, user_agent, model)
 
     def start(self) -> None:
         """Begin to open it, so that the first who needs it finds it open."""
@@ -75,3 +69,13 @@ class LazyEmbedder:
     def _opened(self, opening: SharedTask[Embedder]) -> None:
         """One that has failed is tried again by the next who needs it."""
         self._opening = None
+
+
+def model_of(settings: Settings) -> EmbeddingModel | None:
+    """Of the embedder that the settings ask for; None where there is none that could be used."""
+    if readiness(settings).retrieval == "lexical":
+        return None
+    wanted = settings.embedder
+    if wanted.kind == "remote" and wanted.model and wanted.dimensions:
+        return EmbeddingModel(wanted.model, str(wanted.dimensions), wanted.dimensions)
+    return EmbeddingModel(NAME, WEIGHTS.sha256[:12], WIDTH)

@@ -45,6 +45,11 @@ class Provenance:
     speaker: str | None = None
     trace_id: str | None = None
 
+    @property
+    def voice(self) -> str | None:
+        """Who said it, as well as that is known."""
+        return self.speaker or self.role
+
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:

@@ -8,10 +8,11 @@ from fastapi import Query
 from pydantic import ConfigDict, Field, JsonValue
 
 from ibex.auth.names import invalid
+from ibex.memory.cursors import Position
 from ibex.memory.lifecycle.patch import Patch
 from ibex.memory.memory import Kind, Label, NewMemory, Provenance, Status, Visibility
 from ibex.memory.repository.reads import Selection
-from ibex.rest import Body, Cursor
+from ibex.rest import Body
 
 _SENT: dict[str, JsonValue] = {
     "agent_id": "support",
@@ -58,7 +59,9 @@ class MemoryFields(Body):
     tags: list[str] = Field(default_factory=list, description="At most 32, of 64 characters each.")
     pinned: bool = Field(False, description="Comes first where there is little room.")
     metadata: dict[str, Any] = Field(default_factory=dict, description=_METADATA, repr=False)
-    role: str | None = Field(None, description="Of the turn that it was said in: `user`, `assistant`, …")
+    role: str | None = Field(
+        None, description="Of the turn that it was said in: `user`, `assistant`, …; else `metadata.role`."
+    )
     speaker: str | None = Field(None, description="Who said it; else `metadata.speaker`.")
     turn_id: UUID | None = Field(None, description="The turn that it was said in.")
     trace_id: str | None = Field(None, description="The call that brought it.")
@@ -147,7 +150,7 @@ class MemoryPatch(Body):
         )
 
 
-class ListQuery(Cursor):
+class ListQuery(Position):
     """Which memories are wanted. What is not given does not matter."""
 
     agent_id: str | None = Field(None, description=f"That wrote it. {AGENT}")
@@ -161,7 +164,8 @@ class ListQuery(Cursor):
     observed_from: datetime | None = Field(None, description="The first moment that counts.")
     observed_until: datetime | None = Field(None, description="The first moment that no longer counts.")
     status: Literal["active", "superseded", "merged", "archived", "deleted", "any"] = Field(
-        "active", description="`any` is all but those that are deleted or in quarantine."
+        "active",
+        description="`any`: all but those deleted or in quarantine. `deleted` needs `memory:delete`.",
     )
     as_of: datetime | None = Field(
         None, description="What was live and held at that time, as it was then; not together with `status`."

@@ -95,8 +95,8 @@ CREATE INDEX memories_revision ON ibex.memories (org_id, partition_id, revision)
 CREATE UNIQUE INDEX memories_once ON ibex.memories (org_id, partition_id, content_hash)
     WHERE status IN ('active', 'quarantined');
 CREATE INDEX memories_agent ON ibex.memories (org_id, agent_id, id);
-CREATE INDEX memories_session ON ibex.memories (org_id, agent_id, session_id) WHERE session_id IS NOT NULL;
-CREATE INDEX memories_words ON ibex.memories USING gin (words) WHERE status = 'active';
+CREATE INDEX memories_session ON ibex.memories (org_id, agent_id, session_id, observed_at)
+    WHERE session_id IS NOT NULL;
 CREATE INDEX memories_pinned ON ibex.memories (org_id, partition_id) WHERE pinned AND status = 'active';
 CREATE INDEX memories_to_embed ON ibex.memories (org_id, id)
     WHERE status = 'active' AND embedded_version < version;
@@ -177,6 +177,7 @@ CREATE TABLE ibex.memory_relations (
 -- Nothing is superseded twice: a chain has no fork.
 CREATE UNIQUE INDEX memory_relations_chain ON ibex.memory_relations (org_id, other_id)
     WHERE kind = 'supersedes';
+CREATE INDEX memory_relations_other ON ibex.memory_relations (org_id, other_id);
 
 CREATE TABLE ibex.memory_conflicts (
     org_id uuid NOT NULL,
@@ -193,6 +194,7 @@ CREATE TABLE ibex.memory_conflicts (
     FOREIGN KEY (org_id, other_id) REFERENCES ibex.memories (org_id, id) ON DELETE CASCADE
 );
 CREATE INDEX memory_conflicts_open ON ibex.memory_conflicts (org_id, id) WHERE status = 'open';
+CREATE INDEX memory_conflicts_other ON ibex.memory_conflicts (org_id, other_id);
 
 CREATE TABLE ibex.memory_feedback (
     org_id uuid NOT NULL,
@@ -208,15 +210,15 @@ CREATE TABLE ibex.memory_feedback (
 );
 CREATE INDEX memory_feedback_memory ON ibex.memory_feedback (org_id, memory_id, id);
 
--- What was erased for good, without any of it.
+-- What was erased for good, without any of it: a row for each memory that one certificate is about.
 CREATE TABLE ibex.memory_erasures (
     org_id uuid NOT NULL REFERENCES ibex.organizations (id) ON DELETE CASCADE,
-    id uuid NOT NULL,
     memory_id uuid NOT NULL,
+    id uuid NOT NULL,
     actor text NOT NULL,
     at timestamptz NOT NULL DEFAULT now(),
     erased jsonb NOT NULL,
-    PRIMARY KEY (org_id, id)
+    PRIMARY KEY (org_id, memory_id, id)
 );
 """
 
@@ -238,10 +240,13 @@ CREATE TABLE ibex.memory_embeddings (
     partition_id bigint NOT NULL,
     version integer NOT NULL,
     embedding halfvec NOT NULL,
+    signs bit varying NOT NULL GENERATED ALWAYS AS (binary_quantize(embedding)) STORED,
     PRIMARY KEY (org_id, memory_id, model_id),
     FOREIGN KEY (org_id, memory_id) REFERENCES ibex.memories (org_id, id) ON DELETE CASCADE
 );
-CREATE INDEX memory_embeddings_partition ON ibex.memory_embeddings (org_id, partition_id, model_id);
+-- The signs of a partition are compared without a look at the table.
+CREATE INDEX memory_embeddings_partition ON ibex.memory_embeddings (org_id, partition_id, model_id)
+    INCLUDE (memory_id, signs);
 CREATE INDEX memory_embeddings_1 ON ibex.memory_embeddings
     USING hnsw ((embedding::halfvec(384)) halfvec_cosine_ops) WHERE model_id = 1;
 """
@@ -263,30 +268,52 @@ REVOKE ALL ON FUNCTION ibex.next_organization_to_embed(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ibex.next_organization_to_embed(uuid) TO ibex_service;
 """
 
+# The index has the words of each partition apart, so that a search reads nothing of the others: what is a
+# common word in a large table is in few memories of a small part of it. A hash with the partition as its seed
+# does that in 8 bytes.
+WORDS_OF_PARTITION = """
+CREATE FUNCTION ibex.words_of_partition(partition_id bigint, words tsvector) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(array_agg(hashtextextended(word, partition_id)), '{}')
+    FROM unnest(tsvector_to_array(words)) AS word
+$$;
+-- Without a list of pending entries, which every search would have to read from beginning to end.
+CREATE INDEX memories_words ON ibex.memories USING gin (ibex.words_of_partition(partition_id, words))
+    WITH (fastupdate = off)
+    WHERE status = 'active';
+"""
+
 # Row security lets no index of words be used, since matching them is not leakproof. This runs as the owner,
 # who may read across organizations, and keeps to the organization by itself.
+#
+# A set is one or two words. Organization and partition are compared in a way that no index knows: Postgres
+# would otherwise read the whole partition from another one, to intersect it with the few that have the words.
 WORDS = """
 CREATE FUNCTION ibex.memories_with_words(
-    p_partition_ids bigint[], p_queries tsquery[], p_most integer, p_session_id text, p_kinds text[],
-    p_tags_any text[], p_tags_all text[], p_labels text[], p_only_session text, p_observed_from timestamptz,
-    p_observed_until timestamptz, p_min_confidence real, p_pinned boolean
+    p_partition_ids bigint[], p_words text[], p_second_words text[], p_most integer, p_session_id text,
+    p_kinds text[], p_tags_any text[], p_tags_all text[], p_labels text[], p_only_session text,
+    p_observed_from timestamptz, p_observed_until timestamptz, p_min_confidence real, p_pinned boolean
 )
-RETURNS TABLE (query integer, memory_id uuid)
+RETURNS TABLE (number integer, memory_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT q.number::integer, found.id
-    FROM unnest(p_queries) WITH ORDINALITY AS q (query, number)
+    SELECT sought.number::integer, found.id
+    FROM unnest(p_words, p_second_words) WITH ORDINALITY AS sought (word, second, number)
+    CROSS JOIN unnest(p_partition_ids) AS partition (id)
     CROSS JOIN LATERAL (
         SELECT m.id
         FROM ibex.memories AS m
-        WHERE m.words @@ q.query
+        WHERE ibex.words_of_partition(m.partition_id, m.words) @> ARRAY[
+                hashtextextended(sought.word, partition.id),
+                hashtextextended(coalesce(sought.second, sought.word), partition.id)
+            ]
             AND m.status = 'active'
-            AND m.org_id = NULLIF(current_setting('app.current_org_id', true), '')::uuid
-            AND m.partition_id = ANY(p_partition_ids)
+            AND m.org_id IS NOT DISTINCT FROM NULLIF(current_setting('app.current_org_id', true), '')::uuid
+            AND m.partition_id IS NOT DISTINCT FROM partition.id
             AND (m.visibility <> 'session' OR m.session_id = p_session_id)
             AND (p_kinds IS NULL OR m.kind = ANY(p_kinds))
             AND (p_tags_any IS NULL OR m.tags && p_tags_any)
             AND (p_tags_all IS NULL OR m.tags @> p_tags_all)
-            AND (p_only_session IS NULL OR m.session_id = p_only_session)
+            AND (p_only_session IS NULL OR m.session_id IS NOT DISTINCT FROM p_only_session)
             AND (p_observed_from IS NULL OR m.observed_at >= p_observed_from)
             AND (p_observed_until IS NULL OR m.observed_at < p_observed_until)
             AND (p_min_confidence IS NULL OR m.confidence >= p_min_confidence)
@@ -352,5 +379,6 @@ def upgrade() -> None:
     for table in TENANT_TABLES:
         op.execute(POLICY.format(table=table))
     op.execute(LOOKUPS)
+    op.execute(WORDS_OF_PARTITION)
     op.execute(WORDS)
     op.execute(GRANTS)

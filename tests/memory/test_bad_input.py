@@ -1,5 +1,8 @@
 """What cannot be a memory is refused with a reason; what only looks odd is kept as it is."""
 
+import json
+from datetime import datetime
+
 import httpx2
 import pytest
 
@@ -117,13 +120,60 @@ async def test_a_tampered_cursor_of_a_history_is_refused(api: Api) -> None:
         ({"session_id": "s" * 65}, "session_id"),
         ({"metadata": {"x": "y" * 20_000}}, "metadata"),
         ({"observed_at": "1066-10-14T09:00:00Z"}, "observed_at"),
+        ({"observed_at": "0001-01-01T00:00:00+14:00"}, "observed_at"),
+        ({"observed_at": "9999-12-31T23:59:59-12:00"}, "observed_at"),
+        ({"observed_at": "2999-01-01T00:00:00Z"}, "observed_at"),
         ({"observed_at": "yesterday"}, "observed_at"),
+        ({"valid_from": "0001-01-01T00:00:00+14:00"}, "valid_from"),
+        ({"valid_until": "9999-12-31T23:59:59-12:00"}, "valid_until"),
+        ({"valid_from": "2026-01-01T00:00:00", "valid_until": "2026-01-01T00:00:00Z"}, "valid_until"),
+        ({"tags": ["a\nb"]}, "tags"),
+        ({"tags": [""]}, "tags"),
+        ({"tags": ["t" * 65]}, "tags"),
+        ({"labels": {"a": 2}}, "labels"),
+        ({"speaker": ""}, "speaker"),
+        ({"role": "r" * 65}, "role"),
+        ({"trace_id": "t" * 65}, "trace_id"),
+        ({"turn_id": "nope"}, "turn_id"),
         ({"colour": "blue"}, "colour"),
         ({"labels": ["a", "a"]}, "labels"),
     ],
 )
 async def test_the_field_that_is_wrong_is_named(api: Api, fields: dict[str, object], field: str) -> None:
     refused(await api.call("POST", "/memories", {"content": "x is y", **fields}), field)
+
+
+@pytest.mark.parametrize("offset", ["+23:59", "-23:59", "+14:00", "Z", ""])
+async def test_a_time_may_have_any_offset_and_without_one_is_utc(api: Api, offset: str) -> None:
+    given = f"2026-01-01T12:00:00{offset}"
+    memory = await remembered(api, "x is y", observed_at=given, valid_from=given)
+    moment = datetime.fromisoformat(given if offset else f"{given}Z")
+    assert datetime.fromisoformat(memory["observed_at"]) == moment
+    stored = await api.get(f"/memories/{memory['id']}")
+    assert (stored["observed_at"], stored["valid_from"]) == (memory["observed_at"], memory["valid_from"])
+
+
+@pytest.mark.parametrize("field", ["metadata", "content", "tags"])
+async def test_half_a_surrogate_pair_is_refused(api: Api, field: str) -> None:
+    half = {"metadata": {"a": "\ud800"}, "content": "a\ud800", "tags": ["\ud800"]}[field]
+    body = json.dumps({"content": "x is y", field: half})
+    answer = await api.client.post("/v1/memories", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("levels", [40, 2_000])
+async def test_metadata_that_is_too_deep_is_refused(api: Api, levels: int) -> None:
+    body = f'{{"content": "x is y", "metadata": {{"a": {"[" * levels}{"]" * levels}}}}}'
+    answer = await api.client.post("/v1/memories", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_JSON")
+
+
+@pytest.mark.parametrize("field", ["user_id", "session_id", "role", "trace_id"])
+async def test_an_identifier_with_a_secret_is_refused_and_not_repeated(api: Api, field: str) -> None:
+    key = "AKIA" + "IOSFODNN7ABCDEFG"
+    answer = await api.call("POST", "/memories", {"content": "x is y", field: key})
+    assert "holds a secret" in refused(answer, field)
+    assert key not in answer.text
 
 
 @pytest.mark.parametrize(

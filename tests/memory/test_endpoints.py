@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+from ibex.auth import Permission
 from tests.memory.rest import bulk, found, memories_of, remembered
 from tests.operator import Operator
 from tests.rest.api import Api
@@ -113,6 +114,24 @@ async def test_what_is_deleted_is_not_found_and_can_be_restored(api: Api) -> Non
 
     await api.do(f"/memories/{memory['id']}/restore")
     assert await found(api, "where is the spare key?") == ["The spare key is under the mat."]
+
+
+async def test_only_who_may_delete_sees_what_is_deleted(
+    service: Service, operator: Operator, api: Api
+) -> None:
+    memory = await remembered(api, "The spare key is under the mat.")
+    await api.delete(f"/memories/{memory['id']}")
+    reads_and_writes = Permission.MEMORY_READ | Permission.MEMORY_WRITE
+    async with Api(service, await operator.token(service.org_id, reads_and_writes)) as reader:
+        answer = await reader.call("GET", "/memories", params={"status": "deleted"})
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (403, "INSUFFICIENT_PERMISSIONS")
+        assert error["detail"] == "Missing: memory:delete."
+        for path in ("", "/history"):
+            refusal = await reader.refusal("GET", f"/memories/{memory['id']}{path}")
+            assert refusal == (403, "ACCESS_DENIED")
+    deleted = await api.get("/memories", status="deleted")
+    assert [each["id"] for each in deleted] == [memory["id"]]
 
 
 async def test_an_end_user_never_sees_what_is_about_another(api: Api) -> None:

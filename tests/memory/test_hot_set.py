@@ -1,10 +1,12 @@
 """The hot set shows what matters most, never what is gone, and its absence is nothing to worry about."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -15,9 +17,12 @@ from ibex.memory.repository.hot_rows import PartitionVersion
 from ibex.memory.repository.partitions import PartitionKey
 from ibex.memory.searching import MemorySearch, SearchQuery
 from ibex.storage import Postgres, connect_single
+from tests.memory.rest import remembered
 from tests.memory.searching.changing import change, erase
 from tests.memory.searching.storing import Stored, store
 from tests.operator import Operator
+from tests.rest.api import Api
+from tests.service import Service
 
 
 @pytest_asyncio.fixture
@@ -146,11 +151,51 @@ async def test_an_earlier_state_does_not_take_the_place_of_a_later_one(
 async def test_it_tells_which_revision_it_shows(operator: Operator, scope: Scope, hot_set: HotSet) -> None:
     await store(operator.postgres, scope.org_id, Stored("first", scope.agent_id, "ada"))
     await hot_set.changed(key_of(scope))
-    # The process dies between this commit and the cache.
     await store(operator.postgres, scope.org_id, Stored("second", scope.agent_id, "ada"))
-    shown = (await hot_set.of(scope)).shows
+    shown = (await hot_set.remembered(scope)).shows
     assert shown == {key_of(scope): PartitionVersion(epoch=0, revision=1)}
     assert await hot_rows.version_of(operator.postgres, key_of(scope)) == PartitionVersion(0, 2)
+
+
+async def test_a_crash_between_commit_and_cache_is_found_out_by_the_next_read(
+    operator: Operator, scope: Scope, hot_set: HotSet
+) -> None:
+    memory = Stored("canary", scope.agent_id, "ada")
+    await store(operator.postgres, scope.org_id, memory)
+    await hot_set.changed(key_of(scope))
+    # The process dies after this commit.
+    await store(operator.postgres, scope.org_id, Stored("second", scope.agent_id, "ada"))
+    assert set(await texts(hot_set, scope)) == {"canary", "second"}
+    # And so does the one that erases.
+    await erase(operator.postgres, scope, memory.id)
+    assert await texts(hot_set, scope) == ["second"]
+    assert [row.content for row in (await hot_set.remembered(scope)).memories] == ["second"]
+
+
+async def test_without_an_entry_it_is_made_at_the_first_read(
+    operator: Operator, scope: Scope, hot_set: HotSet
+) -> None:
+    await store(operator.postgres, scope.org_id, Stored("first", scope.agent_id, "ada"))
+    assert (await hot_set.remembered(scope)).shows == {}
+    assert await texts(hot_set, scope) == ["first"]
+    assert (await hot_set.remembered(scope)).shows == (await hot_set.of(scope)).shows != {}
+
+
+async def test_what_holds_no_longer_or_not_yet_is_left_out(
+    operator: Operator, scope: Scope, hot_set: HotSet
+) -> None:
+    await store(
+        operator.postgres,
+        scope.org_id,
+        Stored("always", scope.agent_id, "ada"),
+        Stored("over", scope.agent_id, "ada", valid_until=ago(1), pinned=True),
+        Stored("until tomorrow", scope.agent_id, "ada", valid_until=ago(-1)),
+        Stored("from the day after", scope.agent_id, "ada", valid_from=ago(-2)),
+    )
+    await hot_set.changed(key_of(scope))
+    assert set(await texts(hot_set, scope)) == {"always", "until tomorrow"}
+    later = HotSet(operator.postgres, operator.redis, within=5.0, now=lambda: ago(-3))
+    assert set(await texts(later, scope)) == {"always", "from the day after"}
 
 
 async def test_a_crash_before_the_cache_leaves_search_right(
@@ -164,12 +209,13 @@ async def test_a_crash_before_the_cache_leaves_search_right(
     assert len((await search.search(scope, SearchQuery("cello"))).results) == 2
 
 
-async def test_without_redis_nothing_is_raised_and_nothing_is_known(
+async def test_without_redis_nothing_is_raised_and_postgres_answers(
     operator: Operator, scope: Scope, without_redis: HotSet, caplog: pytest.LogCaptureFixture
 ) -> None:
     await store(operator.postgres, scope.org_id, Stored("canary", scope.agent_id, "ada"))
     await without_redis.changed(key_of(scope))
-    assert (await without_redis.of(scope)).shows == {}
+    assert (await without_redis.remembered(scope)).shows == {}
+    assert await texts(without_redis, scope) == ["canary"]
     assert "not brought up to date" in caplog.text
     assert "canary" not in caplog.text
 
@@ -182,7 +228,8 @@ async def test_an_entry_that_cannot_be_read_counts_as_none(
     await hot_set.changed(key_of(scope))
     (name,) = await operator.redis.keys("*memory*")
     await command(operator, "HSET", name, "memories", broken)
-    assert (await hot_set.of(scope)).shows == {}
+    assert (await hot_set.remembered(scope)).shows == {}
+    assert await texts(hot_set, scope) == ["first"]
 
 
 async def test_keys_stay_with_their_organization_and_expire(
@@ -199,3 +246,62 @@ async def test_a_partition_that_is_not_there_has_no_entry(operator: Operator, ho
     org_id = await operator.organization()
     await hot_set.changed(PartitionKey(org_id, UUID(int=1), None))
     assert await operator.redis.keys("*") == []
+
+
+class TestAfterEachChangeOverHttp:
+    """Nobody has read it in between: what Redis has is right as soon as the change is answered."""
+
+    @pytest_asyncio.fixture
+    async def of_ada(self, service: Service, operator: Operator) -> Scope:
+        return Scope(service.org_id, (await operator.agent(service.org_id)).id, "ada")
+
+    async def shown(self, hot_set: HotSet, scope: Scope) -> list[str]:
+        remembered = await hot_set.remembered(scope)
+        assert remembered.shows == (await hot_set.of(scope)).shows
+        return [memory.content for memory in remembered.memories]
+
+    async def test_write_correct_and_pin(self, api: Api, hot_set: HotSet, of_ada: Scope) -> None:
+        first = await remembered(api, "The meeting is on Monday.", user_id="ada")
+        assert await self.shown(hot_set, of_ada) == ["The meeting is on Monday."]
+        await remembered(api, "Lunch is at noon.", user_id="ada")
+        await api.change(f"/memories/{first['id']}", {"content": "The meeting is on Tuesday."})
+        assert await self.shown(hot_set, of_ada) == ["Lunch is at noon.", "The meeting is on Tuesday."]
+        await api.do(f"/memories/{first['id']}/pin")
+        assert await self.shown(hot_set, of_ada) == ["The meeting is on Tuesday.", "Lunch is at noon."]
+
+    async def test_supersede_delete_and_restore(self, api: Api, hot_set: HotSet, of_ada: Scope) -> None:
+        await remembered(api, "Ada lives in Lyon.", user_id="ada", observed_at="2026-01-01T00:00:00Z")
+        oslo = await remembered(api, "Ada lives in Oslo.", user_id="ada", observed_at="2026-02-01T00:00:00Z")
+        assert await self.shown(hot_set, of_ada) == ["Ada lives in Oslo."]
+        await api.delete(f"/memories/{oslo['id']}")
+        assert await self.shown(hot_set, of_ada) == []
+        await api.do(f"/memories/{oslo['id']}/restore")
+        assert await self.shown(hot_set, of_ada) == ["Ada lives in Oslo."]
+        await api.do(f"/memories/{oslo['id']}/archive")
+        assert await self.shown(hot_set, of_ada) == []
+
+    async def test_feedback_import_and_erasure(self, api: Api, hot_set: HotSet, of_ada: Scope) -> None:
+        lines = b"".join(
+            orjson.dumps(
+                {"content": text, "user_id": "ada", "observed_at": ago(1)}, option=orjson.OPT_APPEND_NEWLINE
+            )
+            for text in ("Lunch is at noon.", "Tea is at four.")
+        )
+        answer = await api.client.post(
+            "/v1/memories/import", content=lines, headers={"Content-Type": "application/x-ndjson"}
+        )
+        assert answer.json()["data"]["imported"] == 2
+        assert set(await self.shown(hot_set, of_ada)) == {"Lunch is at noon.", "Tea is at four."}
+        tea = next(each for each in await api.get("/memories") if each["content"] == "Tea is at four.")
+        await api.do(f"/memories/{tea['id']}/feedback", {"signal": "helpful"})
+        assert (await self.shown(hot_set, of_ada))[0] == "Tea is at four."
+        assert (await api.call("DELETE", f"/memories/{tea['id']}?hard=true")).status_code == 200
+        assert await self.shown(hot_set, of_ada) == ["Lunch is at noon."]
+
+    async def test_it_never_shows_another_end_users(self, api: Api, hot_set: HotSet, of_ada: Scope) -> None:
+        await remembered(api, "Ada prefers tea.", user_id="ada")
+        await remembered(api, "The office closes at six.")
+        await remembered(api, "This is between us.", user_id="bob", session_id="s", visibility="session")
+        of_bob = replace(of_ada, user_id="bob", session_id="s")
+        assert await self.shown(hot_set, of_bob) == ["The office closes at six."]
+        assert await self.shown(hot_set, replace(of_ada, user_id=None)) == ["The office closes at six."]

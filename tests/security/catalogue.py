@@ -103,7 +103,7 @@ _EXECUTABLE = (
     "find_principal(uuid,uuid,text)",
     "is_last_with_platform_rights(uuid)",
     (
-        "memories_with_words(bigint[],tsquery[],integer,text,text[],text[],text[],text[],text,"
+        "memories_with_words(bigint[],text[],text[],integer,text,text[],text[],text[],text[],text,"
         "timestamp with time zone,timestamp with time zone,real,boolean)"
     ),
     "next_organization(uuid)",

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from ibex.auth.access import Access
 from ibex.auth.actor import Actor
 from ibex.auth.permissions import Permission
+from ibex.memory.cursors import Cursors
 from ibex.memory.lifecycle.schemas import (
     ConflictsQuery,
     ConflictView,
@@ -36,8 +37,11 @@ def apart_router(lifecycle: MemoryLifecycle, access: Access) -> APIRouter:
     async def list_memory_conflicts(query: ConflictsQuery, actor: Actor = reader) -> Page[ConflictView]:
         """List pairs of memories that cannot both hold, in the order in which they were found."""
         agent_id = await lifecycle.agent_or_all(actor, query.agent_id)
-        found = await lifecycle.conflicts.page(actor, agent_id, query.status, query.cursor, query.limit + 1)
-        return paginated(found, query.limit, ConflictView.of, key=lambda conflict: conflict.id)
+        cursors = Cursors.of(actor, "conflicts")
+        found = await lifecycle.conflicts.page(
+            actor, agent_id, query.status, cursors.position(query.cursor), query.limit + 1
+        )
+        return paginated(found, query.limit, ConflictView.of, key=lambda conflict: cursors.after(conflict.id))
 
     @router.post("/conflicts/{conflict_id}/resolve")
     async def resolve_memory_conflict(
@@ -52,8 +56,9 @@ def apart_router(lifecycle: MemoryLifecycle, access: Access) -> APIRouter:
         """List memories that wait for somebody to look at them. No search finds them."""
         agent_id = await lifecycle.agent_or_all(actor, query.agent_id)
         selection = Selection(agent_id=agent_id, statuses=("quarantined",))
-        found = await lifecycle.reader.page(actor, selection, query.cursor, query.limit + 1)
-        return paginated(found, query.limit, MemoryView.of, key=lambda memory: memory.id)
+        cursors = Cursors.of(actor, "quarantine")
+        found = await lifecycle.reader.page(actor, selection, cursors.position(query.cursor), query.limit + 1)
+        return paginated(found, query.limit, MemoryView.of, key=lambda memory: cursors.after(memory.id))
 
     return router
 

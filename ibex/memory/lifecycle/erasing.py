@@ -18,7 +18,8 @@ _ATTEMPTS = 5
 
 
 class MemoryErasure:
-    """Erases a memory with its versions, vectors, relations and feedback, and with what was derived from it.
+    """Erases a memory with its versions, vectors, relations and feedback, and with what says the same or was
+    derived from it.
 
     What a process remembers of the partition is read anew before its next search: the epoch has grown.
 
@@ -58,8 +59,9 @@ class MemoryErasure:
                 return None
             erased = await erasure.erase(connection, [each.id for each in doomed])
             await _count(connection, locked, doomed)
+            ids = [memory_id, *sorted(each.id for each in doomed if each.id != memory_id)]
             certificate = await erasure.certify(
-                connection, actor.org_id, uuid7(), memory_id, actor.name, erased
+                connection, actor.org_id, uuid7(), memory_id, ids, actor.name, erased
             )
             await audit.record(connection, AuditEvent.of(actor, "memory.erase", memory_id, **erased))
         return certificate, {each.partition(actor.org_id) for each in doomed}

@@ -20,7 +20,13 @@ class Posterior:
 
     def after(self, signal: Signal, weight: float) -> Self:
         """With one more signal; its weight is above 0 and at most 1."""
-        helpful = self.helpful - _PRIOR + (weight if signal == "helpful" else 0.0)
-        unhelpful = self.unhelpful - _PRIOR + (weight if signal == "unhelpful" else 0.0)
+        return type(self)(
+            self.helpful + (weight if signal == "helpful" else 0.0),
+            self.unhelpful + (weight if signal == "unhelpful" else 0.0),
+        ).bounded()
+
+    def bounded(self) -> Self:
+        """With no more evidence than counts; of both kinds as much less."""
+        helpful, unhelpful = self.helpful - _PRIOR, self.unhelpful - _PRIOR
         kept = min(1.0, _MOST_EVIDENCE / max(helpful + unhelpful, _MOST_EVIDENCE))
         return type(self)(_PRIOR + helpful * kept, _PRIOR + unhelpful * kept)

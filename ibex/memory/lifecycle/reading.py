@@ -1,16 +1,23 @@
 """Reading memories, as they are and as they were."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from ibex.auth.actor import Actor
-from ibex.auth.names import no_access
-from ibex.auth.permissions import Permission
+from ibex.auth.names import beyond, no_access
+from ibex.auth.permissions import Permission, permission_labels
 from ibex.memory.lifecycle.ownership import check_reader, found
-from ibex.memory.memory import Memory
+from ibex.memory.memory import Memory, Status
 from ibex.memory.repository import reads
 from ibex.memory.repository.reads import Selection, StoredVersion
 from ibex.storage import Postgres
+
+# What it takes to list memories that are hidden from everybody else.
+_NEEDED: Mapping[Status, Permission] = {
+    "deleted": Permission.MEMORY_DELETE,
+    "quarantined": Permission.ORGANIZATION_SETTINGS,
+}
 
 
 class MemoryReader:
@@ -41,6 +48,14 @@ class MemoryReader:
         return memory
 
     async def page(self, actor: Actor, selection: Selection, after: UUID | None, limit: int) -> list[Memory]:
+        """Memories after another. Raises INSUFFICIENT_PERMISSIONS for a status that not everybody sees."""
+        for status in selection.statuses:
+            needed = _NEEDED.get(status)
+            if needed is not None and not actor.may(needed):
+                raise beyond(
+                    f"Memories that are {status} are not for everybody to see.",
+                    f"Missing: {', '.join(permission_labels(needed))}.",
+                )
         return await reads.page(self._postgres, actor.org_id, selection, after, limit)
 
     async def history(self, actor: Actor, memory_id: UUID, after: int, limit: int) -> list[StoredVersion]:

@@ -4,19 +4,25 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from uuid import UUID
 
-from ibex.memory.embedding import Embedder, text_to_embed
+from ibex.memory.embedding import Embedder, EmbeddingModel, text_to_embed
 from ibex.memory.repository import embeddings, partitions, reembedding
 from ibex.memory.repository.embeddings import NewEmbedding, Unembedded
 from ibex.storage import Postgres
 
 # As of the backlog: a write that comes meanwhile does not wait long for the partition.
 _BATCH = 32
+# Vectors that are deleted at once, some 100 ms of work.
+_DROPPED_AT_ONCE = 5_000
 
 Progress = Callable[[int], None]
 
 
+def _silent(done: int) -> None:
+    return
+
+
 class Reembedding:
-    """Gives every live memory a vector of the embedder's model, while another one's serve.
+    """Gives every memory a vector of the embedder's model, while another one's serve.
 
     What is done is in the database, memory by memory: it may be stopped at any time, and goes on from there.
     """
@@ -26,21 +32,37 @@ class Reembedding:
         self._embedder = embedder
 
     @property
-    def model(self) -> str:
-        """The name of the model."""
-        return self._embedder.model.name
+    def model(self) -> EmbeddingModel:
+        return self._embedder.model
 
     async def remaining(self, org_id: UUID) -> int:
         """How many memories of an organization are without its vector."""
-        model = await embeddings.model_id(self._postgres, self._embedder.model)
-        return await reembedding.count_missing(self._postgres, org_id, model)
+        return await reembedding.count_missing(self._postgres, org_id, await self._model_id())
 
-    async def run(self, org_id: UUID, progress: Progress) -> int:
+    async def run(self, org_id: UUID, progress: Progress = _silent) -> int:
         """Embed all that is missing in an organization; how many memories that were.
 
-        Raises `EmbedderUnavailableError` and `DatabaseUnavailableError`; what was done until then is kept.
+        What is written or corrected meanwhile is embedded too. Raises `EmbedderUnavailableError` and
+        `DatabaseUnavailableError`; what was done until then is kept.
         """
-        model = await embeddings.model_id(self._postgres, self._embedder.model)
+        model, done = await self._model_id(), 0
+        while passed := await self._pass(org_id, model, done, progress):
+            done += passed
+        return done
+
+    async def drop_others(self, org_id: UUID, progress: Progress = _silent) -> int:
+        """Delete the vectors of all other models; how many those were. Raises `DatabaseUnavailableError`."""
+        model, dropped = await self._model_id(), 0
+        while some := await reembedding.drop_others(self._postgres, org_id, model, _DROPPED_AT_ONCE):
+            dropped += some
+            progress(dropped)
+        return dropped
+
+    async def _model_id(self) -> int:
+        return await embeddings.model_id(self._postgres, self._embedder.model)
+
+    async def _pass(self, org_id: UUID, model: int, before: int, progress: Progress) -> int:
+        """Once through all memories; how many were embedded."""
         done = 0
         last: UUID | None = None
         while found := await reembedding.missing(self._postgres, org_id, model, last, _BATCH):
@@ -55,7 +77,7 @@ class Reembedding:
             for partition_id in sorted({each.partition_id for each in found}):
                 there = [each for each in found if each.partition_id == partition_id]
                 done += await self._store(org_id, partition_id, model, there, made)
-            progress(done)
+            progress(before + done)
         return done
 
     async def _store(

@@ -8,13 +8,14 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from ibex.memory.cursors import Position
 from ibex.memory.lifecycle.posterior import Signal
 from ibex.memory.memory import Kind, Status
 from ibex.memory.repository.conflicts import ConflictStatus, StoredConflict
 from ibex.memory.repository.erasure import Certificate
 from ibex.memory.repository.reads import StoredVersion
 from ibex.memory.schemas import AGENT
-from ibex.rest import Body, Cursor
+from ibex.rest import Body
 
 _ID = "01a20747-378d-70c7-a843-85766e82a988"
 _OTHER_ID = "01a20748-5b1e-7c55-b0f2-6f3d2c1b0a99"
@@ -85,7 +86,7 @@ class VersionsOf(BaseModel):
 VersionsQuery = Annotated[VersionsOf, Query()]
 
 
-class ConflictsOf(Cursor):
+class ConflictsOf(Position):
     agent_id: str | None = Field(None, description=AGENT)
     status: ConflictStatus = Field("open", description="`open` or `resolved`.")
 
@@ -93,7 +94,7 @@ class ConflictsOf(Cursor):
 ConflictsQuery = Annotated[ConflictsOf, Query()]
 
 
-class QuarantineOf(Cursor):
+class QuarantineOf(Position):
     agent_id: str | None = Field(None, description=AGENT)
 
 
@@ -166,6 +167,7 @@ class CertificateView(BaseModel):
                 {
                     "id": "01a2074b-2f3e-7a1c-8d9b-4c5d6e7f8091",
                     "memory_id": _ID,
+                    "memory_ids": [_ID],
                     "actor": "token:01999a3e-6b52-7c31-8e4f-0a1b2c3d4e5f",
                     "at": "2030-01-31T12:00:00Z",
                     "erased": _ERASED,
@@ -176,9 +178,12 @@ class CertificateView(BaseModel):
 
     id: UUID
     memory_id: UUID
+    memory_ids: list[UUID] = Field(
+        description="All that went: this one, what was merged into it, and what was derived from them."
+    )
     actor: str
     at: datetime
-    erased: Mapping[str, int] = Field(description="How many of each; memories derived from it among them.")
+    erased: Mapping[str, int] = Field(description="How many of each.")
 
     @classmethod
     def of(cls, certificate: Certificate) -> Self:

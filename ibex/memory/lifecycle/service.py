@@ -45,12 +45,13 @@ class MemoryLifecycle:
         on_changed: OnChanged,
     ) -> Self:
         """`on_changed` is told, after the commit, of every partition that has changed; it must not raise."""
-        changing = Changing(postgres, on_changed)
+        changing = Changing(postgres, vectors, tokenizer, on_changed)
+        rewriting = Rewriting(postgres, vectors)
         return cls(
             agents=agents,
             reader=MemoryReader(postgres),
-            states=MemoryStates(postgres, changing),
-            correction=MemoryCorrection(postgres, changing, Rewriting(postgres, vectors, tokenizer)),
+            states=MemoryStates(postgres, changing, rewriting),
+            correction=MemoryCorrection(postgres, changing, rewriting),
             feedback=MemoryFeedback(postgres, on_changed),
             erasure=MemoryErasure(postgres, on_changed),
             conflicts=MemoryConflicts(postgres, changing),

@@ -1,18 +1,14 @@
 """The SQL that changes one memory: a new version of it, under the lock of its partition."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from psycopg.rows import BaseRowFactory, class_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from ibex.memory.memory import Memory
-from ibex.memory.repository import embeddings
-from ibex.memory.repository.embeddings import NewEmbedding
 from ibex.memory.repository.memory_rows import COLUMNS, memory_row
 from ibex.storage import Connection, Postgres
 
@@ -28,30 +24,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class NewText:
-    """What goes with a text that has changed.
-
-    Parameters
-    ----------
-    words: its stems, each once.
-    claims: digests of what it claims something about.
-    vector: float32, shape (dimensions,), unit norm; None when it is to be had later.
-    model: the number of the model that the vector is of.
-    """
-
-    words: Sequence[str]
-    claims: Sequence[bytes]
-    vector: NDArray[np.float32] | None = field(repr=False)
-    model: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class NewVersion:
     """A memory as it is to be from now on.
 
     Parameters
     ----------
-    text: None when the text stays as it was.
+    words: the stems of its text, each once; None when the text stays as it was.
     action: `noun.verb`.
     since: from when it says how things were; None is from now on.
     """
@@ -59,7 +37,7 @@ class NewVersion:
     memory: Memory
     revision: int
     content_hash: bytes
-    text: NewText | None
+    words: Sequence[str] | None
     action: str
     since: datetime | None
 
@@ -82,6 +60,15 @@ async def current(connection: Connection, memory_id: UUID) -> Memory | None:
         return await cursor.fetchone()
 
 
+async def current_ones(connection: Connection, ids: Sequence[UUID]) -> list[Memory]:
+    """Memories of a locked partition."""
+    async with connection.cursor(row_factory=_row) as cursor:
+        await cursor.execute(
+            f"SELECT {COLUMNS} FROM ibex.memories AS memory WHERE memory.id = ANY(%s)", (list(ids),)
+        )
+        return await cursor.fetchall()
+
+
 async def hash_of(connection: Connection, memory_id: UUID) -> bytes:
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute("SELECT content_hash FROM ibex.memories WHERE id = %s", (memory_id,))
@@ -89,11 +76,12 @@ async def hash_of(connection: Connection, memory_id: UUID) -> bytes:
         return bytes(found)
 
 
-async def apply(connection: Connection, org_id: UUID, partition_id: int, actor: str, new: NewVersion) -> None:
-    """Write a new version; for a locked partition."""
+async def apply(connection: Connection, actor: str, new: NewVersion) -> None:
+    """Write a new version; for a locked partition. What belongs to an earlier text goes."""
     await _update(connection, actor, new)
-    if new.text is not None:
-        await _replace_text(connection, org_id, partition_id, new.memory, new.text)
+    if new.words is not None:
+        for table in ("memory_embeddings", "memory_claims"):
+            await connection.execute(f"DELETE FROM ibex.{table} WHERE memory_id = %s", (new.memory.id,))
 
 
 async def replace_labels(connection: Connection, org_id: UUID, memory: Memory) -> None:
@@ -185,7 +173,7 @@ async def _update(connection: Connection, actor: str, new: NewVersion) -> None:
             "status": memory.status,
             "content": memory.content,
             "content_hash": new.content_hash,
-            "words": None if new.text is None else list(new.text.words),
+            "words": None if new.words is None else list(new.words),
             "confidence": memory.confidence,
             "risk": memory.risk,
             "pinned": memory.pinned,
@@ -199,21 +187,3 @@ async def _update(connection: Connection, actor: str, new: NewVersion) -> None:
             "since": new.since,
         },
     )
-
-
-async def _replace_text(
-    connection: Connection, org_id: UUID, partition_id: int, memory: Memory, text: NewText
-) -> None:
-    """Vectors of the text before go, whatever model they are of."""
-    await connection.execute("DELETE FROM ibex.memory_embeddings WHERE memory_id = %s", (memory.id,))
-    await connection.execute("DELETE FROM ibex.memory_claims WHERE memory_id = %s", (memory.id,))
-    await connection.execute(
-        """
-        INSERT INTO ibex.memory_claims (org_id, partition_id, memory_id, claim)
-        SELECT %s, %s, %s, unnest(%s::bytea[])
-        """,
-        (org_id, partition_id, memory.id, list(text.claims)),
-    )
-    if text.vector is not None and text.model is not None:
-        found = NewEmbedding(memory.id, memory.version, text.vector)
-        await embeddings.store(connection, org_id, partition_id, text.model, [found])

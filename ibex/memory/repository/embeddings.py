@@ -107,7 +107,7 @@ async def unembedded(postgres: Postgres, org_id: UUID, after: UUID | None, limit
     return await postgres.fetch_all(
         org_id,
         """
-        SELECT id, partition_id, version, content, speaker
+        SELECT id, partition_id, version, content, coalesce(speaker, role) AS speaker
         FROM ibex.memories
         WHERE status = 'active' AND embedded_version < version AND (%(after)s::uuid IS NULL OR id > %(after)s)
         ORDER BY id

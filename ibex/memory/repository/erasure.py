@@ -28,28 +28,41 @@ class Doomed:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What was erased, without any of it. `erased` says how much of each kind."""
+    """What was erased, without any of it.
+
+    Parameters
+    ----------
+    memory_ids: of all that went: the one that was meant, what said the same, and what derived from them.
+    erased: how much of each kind.
+    """
 
     id: UUID
     memory_id: UUID
+    memory_ids: Sequence[UUID]
     actor: str
     at: datetime
     erased: Mapping[str, int]
 
 
 async def with_derived(connection: Connection, memory_id: UUID) -> list[Doomed]:
-    """A memory and all that was derived from it, directly or not."""
+    """A memory, the near duplicates that were merged into it, and all that was derived from any of them."""
     async with connection.cursor(row_factory=class_row(Doomed)) as cursor:
         await cursor.execute(
             """
             WITH RECURSIVE doomed (org_id, id) AS (
                 SELECT org_id, id FROM ibex.memories WHERE id = %s
                 UNION
-                SELECT relation.org_id, relation.memory_id
+                SELECT doomed.org_id, related.id
                 FROM doomed
-                JOIN ibex.memory_relations AS relation ON relation.org_id = doomed.org_id
-                    AND relation.other_id = doomed.id
-                    AND relation.kind = 'derives_from'
+                CROSS JOIN LATERAL (
+                    SELECT memory_id AS id
+                    FROM ibex.memory_relations
+                    WHERE org_id = doomed.org_id AND other_id = doomed.id AND kind = 'derives_from'
+                    UNION ALL
+                    SELECT other_id
+                    FROM ibex.memory_relations
+                    WHERE org_id = doomed.org_id AND memory_id = doomed.id AND kind = 'merges'
+                ) AS related
             )
             SELECT
                 memory.id, memory.partition_id, partition.agent_id, partition.user_id,
@@ -65,10 +78,7 @@ async def with_derived(connection: Connection, memory_id: UUID) -> list[Doomed]:
 
 
 async def erase(connection: Connection, ids: Sequence[UUID]) -> dict[str, int]:
-    """Delete memories of locked partitions with all that belongs to them; how many rows of each kind.
-
-    A chain in which one is missing is closed: what it took the place of is now what its successor did.
-    """
+    """Delete memories of locked partitions with all that belongs to them; how many rows of each kind."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             """
@@ -91,30 +101,9 @@ async def erase(connection: Connection, ids: Sequence[UUID]) -> dict[str, int]:
             {"ids": list(ids)},
         )
         counted = await cursor.fetchone()
-    neighbours = await connection.execute(
-        """
-        SELECT later.org_id, later.memory_id, earlier.other_id
-        FROM ibex.memory_relations AS later
-        JOIN ibex.memory_relations AS earlier ON earlier.org_id = later.org_id
-            AND earlier.memory_id = later.other_id
-            AND earlier.kind = 'supersedes'
-        WHERE later.kind = 'supersedes'
-            AND later.other_id = ANY(%(ids)s)
-            AND NOT later.memory_id = ANY(%(ids)s)
-            AND NOT earlier.other_id = ANY(%(ids)s)
-        """,
-        {"ids": list(ids)},
-    )
-    links = await neighbours.fetchall()
+    for memory_id in ids:
+        await _unchain(connection, memory_id)
     await connection.execute("DELETE FROM ibex.memories WHERE id = ANY(%s)", (list(ids),))
-    for org_id, memory_id, other_id in links:
-        await connection.execute(
-            """
-            INSERT INTO ibex.memory_relations (org_id, memory_id, kind, other_id)
-            VALUES (%s, %s, 'supersedes', %s)
-            """,
-            (org_id, memory_id, other_id),
-        )
     return dict(counted or {})
 
 
@@ -135,17 +124,40 @@ async def certify(
     org_id: UUID,
     certificate_id: UUID,
     memory_id: UUID,
+    memory_ids: Sequence[UUID],
     actor: str,
     erased: Mapping[str, int],
 ) -> Certificate:
-    async with connection.cursor(row_factory=class_row(Certificate)) as cursor:
-        await cursor.execute(
-            """
-            INSERT INTO ibex.memory_erasures (org_id, id, memory_id, actor, erased)
-            VALUES (%s, %s, %s, %s, %s)
-            RETURNING id, memory_id, actor, at, erased
-            """,
-            (org_id, certificate_id, memory_id, actor, Jsonb(dict(erased))),
-        )
-        (certificate,) = await cursor.fetchall()
-        return certificate
+    cursor = await connection.execute(
+        """
+        INSERT INTO ibex.memory_erasures (org_id, memory_id, id, actor, erased)
+        SELECT %s, unnest(%s::uuid[]), %s, %s, %s
+        RETURNING at
+        """,
+        (org_id, list(memory_ids), certificate_id, actor, Jsonb(dict(erased))),
+    )
+    (at,) = (await cursor.fetchall())[0]
+    return Certificate(certificate_id, memory_id, memory_ids, actor, at, erased)
+
+
+async def _unchain(connection: Connection, memory_id: UUID) -> None:
+    """Take a memory out of its chain: what it took the place of, its successor has now."""
+    cursor = await connection.execute(
+        """
+        DELETE FROM ibex.memory_relations
+        WHERE kind = 'supersedes' AND (memory_id = %(id)s OR other_id = %(id)s)
+        RETURNING org_id, memory_id, other_id
+        """,
+        {"id": memory_id},
+    )
+    links = await cursor.fetchall()
+    earlier = [other_id for _, later_id, other_id in links if later_id == memory_id]
+    for org_id, successor, other_id in links:
+        if other_id == memory_id:
+            await connection.execute(
+                """
+                INSERT INTO ibex.memory_relations (org_id, memory_id, kind, other_id)
+                SELECT %s, %s, 'supersedes', unnest(%s::uuid[])
+                """,
+                (org_id, successor, earlier),
+            )

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg.rows import TupleRow, class_row, tuple_row
 
+from ibex.memory.memory import Scope
 from ibex.memory.repository.partitions import PartitionKey, matching
 from ibex.storage import Postgres
 
@@ -27,13 +28,21 @@ class HotRow:
     confidence: float
     pinned: bool
     observed_at: datetime
+    valid_from: datetime | None
+    valid_until: datetime | None
     usefulness: float
     uses: int
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is within the interval in which it holds."""
+        return (self.valid_from is None or self.valid_from <= at) and (
+            self.valid_until is None or self.valid_until > at
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionVersion:
-    """Which state of a partition something shows; compares as older and newer."""
+    """Which state of a partition something shows."""
 
     epoch: int
     revision: int
@@ -50,8 +59,34 @@ async def version_of(postgres: Postgres, key: PartitionKey) -> PartitionVersion 
     )
 
 
+async def versions_of(postgres: Postgres, scope: Scope) -> dict[PartitionKey, PartitionVersion]:
+    """Of the partitions that a scope reads, those that exist."""
+    state = "SELECT agent_id, user_id, epoch, revision FROM ibex.memory_partitions"
+    rows: list[TupleRow] = await postgres.fetch_all(
+        scope.org_id,
+        f"""
+        {state} WHERE agent_id = %(agent_id)s AND user_id IS NULL
+        UNION ALL
+        {state} WHERE agent_id IS NULL AND user_id IS NULL
+        UNION ALL
+        {state} WHERE agent_id = %(agent_id)s AND user_id = %(user_id)s
+        UNION ALL
+        {state} WHERE agent_id IS NULL AND user_id = %(user_id)s
+        """,
+        {"agent_id": scope.agent_id, "user_id": scope.user_id},
+        row=tuple_row,
+    )
+    return {
+        PartitionKey(scope.org_id, agent_id, user_id): PartitionVersion(epoch, revision)
+        for agent_id, user_id, epoch, revision in rows
+    }
+
+
 async def hot_rows(postgres: Postgres, key: PartitionKey) -> list[HotRow]:
-    """The newest live memories and all pinned ones, without those that only a session may see."""
+    """The newest live memories and pinned ones, without those that only a session may see.
+
+    What holds no longer is left out; what holds not yet is not.
+    """
     condition, parameters = matching(key)
     return await postgres.fetch_all(
         key.org_id,
@@ -59,7 +94,7 @@ async def hot_rows(postgres: Postgres, key: PartitionKey) -> list[HotRow]:
         WITH partition AS (SELECT org_id, id FROM ibex.memory_partitions WHERE {condition})
         SELECT
             memory.id, agent_id, session_id, role, speaker, kind, content, confidence, pinned, observed_at,
-            helpful / (helpful + unhelpful) AS usefulness, uses
+            valid_from, valid_until, helpful / (helpful + unhelpful) AS usefulness, uses
         FROM partition
         CROSS JOIN LATERAL (
             (
@@ -68,6 +103,7 @@ async def hot_rows(postgres: Postgres, key: PartitionKey) -> list[HotRow]:
                     AND newest.partition_id = partition.id
                     AND newest.status = 'active'
                     AND newest.visibility <> 'session'
+                    AND (newest.valid_until IS NULL OR newest.valid_until > now())
                 ORDER BY newest.revision DESC
                 LIMIT %(newest)s
             )
@@ -79,6 +115,7 @@ async def hot_rows(postgres: Postgres, key: PartitionKey) -> list[HotRow]:
                     AND pinned.status = 'active'
                     AND pinned.visibility <> 'session'
                     AND pinned.pinned
+                    AND (pinned.valid_until IS NULL OR pinned.valid_until > now())
                 ORDER BY pinned.revision DESC
                 LIMIT %(newest)s
             )

@@ -8,9 +8,10 @@ from psycopg.rows import class_row, scalar_row
 from ibex.memory.repository.embeddings import Unembedded
 from ibex.storage import Connection, Postgres
 
-# A text that has changed loses the vectors of all models: one that is there is of the present text.
+# A text that has changed loses the vectors of all models: one that is there is of the present text. What is
+# live no longer is searched in the past.
 _MISSING = """
-    memory.status = 'active'
+    memory.status NOT IN ('deleted', 'quarantined')
     AND NOT EXISTS (
         SELECT FROM ibex.memory_embeddings AS stored
         WHERE stored.org_id = memory.org_id
@@ -33,11 +34,12 @@ async def count_missing(postgres: Postgres, org_id: UUID, model: int) -> int:
 async def missing(
     postgres: Postgres, org_id: UUID, model: int, after: UUID | None, limit: int
 ) -> list[Unembedded]:
-    """Live memories of an organization without a vector of a model, in the order of their ids."""
+    """Memories of an organization without a vector of a model, in the order of their ids."""
     return await postgres.fetch_all(
         org_id,
         f"""
-        SELECT memory.id, memory.partition_id, memory.version, memory.content, memory.speaker
+        SELECT memory.id, memory.partition_id, memory.version, memory.content,
+            coalesce(memory.speaker, memory.role) AS speaker
         FROM ibex.memories AS memory
         WHERE {_MISSING} AND (%(after)s::uuid IS NULL OR memory.id > %(after)s)
         ORDER BY memory.id
@@ -72,4 +74,24 @@ async def tell(connection: Connection, partition_id: int, revisions: Sequence[tu
         WHERE memory.partition_id = %s AND memory.id = row.id
         """,
         ([each[0] for each in revisions], [each[1] for each in revisions], partition_id),
+    )
+
+
+async def drop_others(postgres: Postgres, org_id: UUID, model: int, limit: int) -> int:
+    """Delete some vectors of all other models; how many those were."""
+    return await postgres.execute(
+        org_id,
+        """
+        DELETE FROM ibex.memory_embeddings AS stored
+        USING (
+            SELECT org_id, memory_id, model_id
+            FROM ibex.memory_embeddings
+            WHERE model_id <> %s
+            LIMIT %s
+        ) AS other
+        WHERE stored.org_id = other.org_id
+            AND stored.memory_id = other.memory_id
+            AND stored.model_id = other.model_id
+        """,
+        (model, limit),
     )

@@ -1,15 +1,11 @@
 """What becomes of memories once they are written."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
-import redis
 
-from tests.fixtures import Database
 from tests.memory.rest import bulk, found, remembered
 from tests.rest.api import Api
 
@@ -244,49 +240,6 @@ async def test_what_is_rejected_is_deleted(api: Api) -> None:
     assert await api.refusal("GET", f"/memories/{result['memory']['id']}") == (403, "ACCESS_DENIED")
 
 
-async def test_erasing_leaves_nothing_but_the_certificate(api: Api, database: Database) -> None:
-    memory = await remembered(api, "The canary sings at dawn.", tags=["canary"], labels=["canary"])
-    await api.change(f"/memories/{memory['id']}", {"content": "The canary sings at dusk."})
-    await api.do(f"/memories/{memory['id']}/feedback", {"signal": "helpful"})
-    assert await found(api, "when does the canary sing?") == ["The canary sings at dusk."]
-    before = datetime.now(UTC)
-
-    answer = await api.call("DELETE", f"/memories/{memory['id']}", params={"hard": True})
-
-    certificate = answer.json()["data"]
-    assert answer.status_code == 200
-    assert certificate["memory_id"] == memory["id"]
-    assert datetime.fromisoformat(certificate["at"]) >= before
-    assert (certificate["erased"]["memories"], certificate["erased"]["versions"]) == (1, 2)
-    assert (certificate["erased"]["feedback"], certificate["erased"]["labels"]) == (1, 1)
-    assert await found(api, "when does the canary sing?") == []
-    assert await api.refusal("GET", f"/memories/{memory['id']}") == (403, "ACCESS_DENIED")
-    assert await api.refusal("DELETE", f"/memories/{memory['id']}", params={"hard": True}) == (
-        403,
-        "ACCESS_DENIED",
-    )
-    assert _tables_with(database, "canary") == []
-    assert not any(b"canary" in value for value in _redis_values(database))
-    assert await remembered(api, "The canary sings at dusk.")
-
-
-async def test_erasing_the_middle_of_a_chain_leaves_a_chain(api: Api, database: Database) -> None:
-    ids = [
-        (await remembered(api, f"Ada lives in {city}.", user_id="ada", observed_at=at))["id"]
-        for city, at in (
-            ("Lyon", "2026-01-01T00:00:00Z"),
-            ("Oslo", "2026-02-01T00:00:00Z"),
-            ("Rome", "2026-03-01T00:00:00Z"),
-        )
-    ]
-    await api.call("DELETE", f"/memories/{ids[1]}", params={"hard": True})
-    with psycopg.connect(database.superuser_dsn) as connection:
-        rows = connection.execute(
-            "SELECT memory_id::text, other_id::text FROM ibex.memory_relations WHERE kind = 'supersedes'"
-        ).fetchall()
-    assert rows == [(ids[2], ids[0])]
-
-
 async def test_every_change_is_in_the_audit_without_what_it_says(api: Api) -> None:
     memory = await remembered(api, "The canary sings at dawn.")
     path = f"/memories/{memory['id']}"
@@ -316,26 +269,3 @@ async def test_every_change_is_in_the_audit_without_what_it_says(api: Api) -> No
     ]
     assert {event["target"] for event in events} == {memory["id"]}
     assert "canary" not in str(events)
-
-
-def _redis_values(database: Database) -> list[bytes]:
-    """Everything that Redis holds, as it would store it."""
-    client = redis.Redis.from_url(database.redis_url)
-    try:
-        dumped: list[Any] = [client.dump(key) for key in client.scan_iter("*")]
-        return [value for value in dumped if value is not None]
-    finally:
-        client.close()
-
-
-def _tables_with(database: Database, text: str) -> list[str]:
-    """The tables in which some row has a text in it."""
-    with psycopg.connect(database.superuser_dsn) as connection:
-        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'ibex'").fetchall()
-        return [
-            table
-            for (table,) in tables
-            if connection.execute(
-                f'SELECT FROM ibex."{table}" AS t WHERE t::text LIKE %s LIMIT 1', (f"%{text}%",)
-            ).fetchall()
-        ]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -136,10 +137,10 @@ async def test_a_line_that_cannot_be_imported_does_not_stop_the_others(api: Api)
     assert (report["imported"], report["refused"]) == (2, 5)
     assert [(each["line"], each["error"]["code"]) for each in report["refusals"]] == [
         (2, "INVALID_JSON"),
+        (3, "VALIDATION_ERROR"),
         (4, "VALIDATION_ERROR"),
         (5, "INVALID_JSON"),
         (6, "ACCESS_DENIED"),
-        (3, "VALIDATION_ERROR"),
     ]
 
 
@@ -183,11 +184,107 @@ async def test_a_long_import_is_read_while_it_arrives(api: Api) -> None:
     assert len(await everything(api)) == 250
 
 
-async def test_another_type_of_body_and_a_line_without_end_are_refused(api: Api) -> None:
+async def test_another_type_of_body_is_refused(api: Api) -> None:
     answer = await api.refusal("POST", "/memories/import", {"content": "x"})
     assert answer == (415, "UNSUPPORTED_MEDIA_TYPE")
-    long = await api.client.post("/v1/memories/import", content=b"x" * (3 << 20), headers=JSON_LINES)
-    assert (long.status_code, long.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_hostile_lines_are_refused_and_the_others_come_in(api: Api) -> None:
+    report = await imported(
+        api,
+        b'{"content": "' + b"x" * (10 << 20) + b'"}',
+        b'{"content": "x", "metadata": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
+        b'{"content": "x", "metadata": ' + b"[" * 500 + b"]" * 500 + b"}",
+        b'{"content": "x", "content": "y"}',
+        b'{"content": "\x00"}',
+        b'{"content": "\\u0000"}',
+        b'{"content": "\xff\xfe"}',
+        {"content": "x", "id": "not an id"},
+        {"content": "x", "helpful": -5},
+        {"content": "x", "uses": 10**18},
+        {"content": "x", "org_id": str(uuid4()), "status": "quarantined"},
+        {"content": "Lunch is at noon."},
+    )
+    assert (report["imported"], report["refused"]) == (1, 11)
+    assert report["refusals"][0]["error"]["code"] == "PAYLOAD_TOO_LARGE"
+    assert [each["content"] for each in await everything(api)] == ["Lunch is at noon."]
+
+
+async def test_what_lines_claim_of_other_organizations_counts_for_nothing(
+    service: Service, operator: Operator, api: Api
+) -> None:
+    elsewhere = await operator.organization("elsewhere")
+    async with Api(service, await operator.token(elsewhere, ALL, "helper")) as other:
+        theirs = await remembered(other, "The vault opens at nine.")
+        line = {"id": theirs["id"], "org_id": str(elsewhere), "content": "The vault is open."}
+        assert (await imported(api, line))["imported"] == 1
+        refused = await imported(api, {"content": "x", "agent_id": theirs["agent_id"]})
+        assert refused["refusals"][0]["error"]["code"] == "ACCESS_DENIED"
+        assert [each["content"] for each in await everything(other)] == ["The vault opens at nine."]
+
+
+async def test_an_open_conflict_is_open_where_it_is_imported(
+    service: Service, operator: Operator, api: Api
+) -> None:
+    old = await remembered(api, "Ada lives in Lyon.", user_id="ada", observed_at="2026-01-01T00:00:00Z")
+    new = await remembered(api, "Ada lives in Oslo.", user_id="ada", observed_at="2026-02-01T00:00:00Z")
+    await api.do(f"/memories/{old['id']}/revert", {"version": 1})
+    lines = await exported(api)
+    elsewhere = await operator.organization("elsewhere")
+    async with Api(service, await operator.token(elsewhere, ALL, "helper")) as other:
+        for _ in range(2):
+            await imported(other, *lines)
+            (conflict,) = await other.get("/memories/conflicts")
+            assert {conflict["memory_id"], conflict["other_id"]} == {old["id"], new["id"]}
+        assert await exported(other) != []
+
+
+async def test_what_was_erased_for_good_does_not_come_back_by_an_import(api: Api) -> None:
+    source = await remembered(api, "The canary sings at dawn.")
+    fact = await remembered(api, "Canaries rise early.")
+    derives = {"type": "relation", "memory_id": fact["id"], "kind": "derives_from", "other_id": source["id"]}
+    await imported(api, derives)
+    lines = await exported(api)
+    assert derives in lines
+    certificate = (await api.call("DELETE", f"/memories/{source['id']}?hard=true")).json()["data"]
+    assert certificate["memory_ids"] == [source["id"], fact["id"]]
+
+    report = await imported(api, *lines)
+
+    assert (report["imported"], report["refused"]) == (0, 2)
+    assert {each["error"]["code"] for each in report["refusals"]} == {"CONFLICT"}
+    assert await everything(api) == []
+    assert (await imported(api, {"content": "The canary sings at dawn."}))["imported"] == 1
+
+
+async def test_relations_are_imported_only_where_the_service_would_make_them(
+    service: Service, operator: Operator, api: Api
+) -> None:
+    await operator.create_agent(service.org_id, "Other", "other")
+    ada = await remembered(api, "Ada prefers tea.", user_id="ada")
+    bob = await remembered(api, "Bob prefers coffee.", user_id="bob")
+    both = await remembered(api, "The office closes at six.")
+
+    def line(memory: dict[str, Any], kind: str, other: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "relation", "memory_id": memory["id"], "kind": kind, "other_id": other["id"]}
+
+    await imported(
+        api,
+        line(ada, "derives_from", bob),
+        line(ada, "supersedes", both),
+        line(ada, "merges", bob),
+        line(ada, "contradicts", bob),
+        line(both, "supersedes", both),
+        {**line(ada, "derives_from", bob), "other_id": str(uuid4())},
+    )
+    assert [each for each in await exported(api) if each["type"] == "relation"] == []
+    assert await api.get("/memories/conflicts") == []
+
+
+async def test_the_evidence_of_an_import_counts_no_more_than_feedback(api: Api) -> None:
+    await imported(api, {"content": "Lunch is at noon.", "helpful": 1_000.0})
+    (memory,) = await everything(api)
+    assert memory["usefulness"] < 0.99
 
 
 @pytest.mark.parametrize("action", ["memory.export", "memory.import"])

@@ -2,5 +2,6 @@
 
 from ibex.memory.lifecycle.transfer.exporting import MemoryExport
 from ibex.memory.lifecycle.transfer.importing import ImportReport, MemoryImport, Refusal
+from ibex.memory.lifecycle.transfer.lines import LONGEST_LINE
 
-__all__ = ["ImportReport", "MemoryExport", "MemoryImport", "Refusal"]
+__all__ = ["LONGEST_LINE", "ImportReport", "MemoryExport", "MemoryImport", "Refusal"]

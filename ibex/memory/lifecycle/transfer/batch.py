@@ -1,6 +1,7 @@
 """Some imported memories, on their way into the database."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,16 +12,17 @@ from ibex.auth.actor import Actor
 from ibex.auth.audit import AuditEvent
 from ibex.auth.names import no_access
 from ibex.memory.lifecycle.changing import OnChanged
-from ibex.memory.lifecycle.stems import stems
+from ibex.memory.lifecycle.posterior import Posterior
 from ibex.memory.lifecycle.transfer.lines import MemoryLine
 from ibex.memory.memory import Memory, NewMemory, Scope
-from ibex.memory.repository import choices, partitions, transfer, writes
+from ibex.memory.repository import choices, transfer, writes
 from ibex.memory.repository.embeddings import NewEmbedding
 from ibex.memory.repository.partitions import LockedPartition, PartitionKey
 from ibex.memory.repository.rows import Changes, NewRow, Version
 from ibex.memory.retrieval.tokenizer import Tokenizer
 from ibex.memory.writing.detection import PiiAction, Policy
 from ibex.memory.writing.draft import Draft, drafted
+from ibex.memory.writing.stems import stems
 from ibex.memory.writing.validation import check_scope
 from ibex.memory.writing.vectors import Vectors
 from ibex.storage import Connection, Postgres
@@ -35,8 +37,16 @@ class Prepared:
     draft: Draft
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many memories were not there yet, and in which partitions they are."""
+
+    memories: int
+    partitions: set[PartitionKey]
+
+
 class ImportBatch:
-    """Checks lines, and stores those that are not there yet, a partition at a time.
+    """Checks lines, and stores those that are not there yet.
 
     Nothing is settled anew: which statements have taken the place of which is said by the export.
     """
@@ -61,39 +71,45 @@ class ImportBatch:
         scope = Scope(actor.org_id, agent_id, line.user_id, line.session_id)
         check_scope(scope)
         draft = await asyncio.to_thread(_draft, scope, line.new_memory(), policy)
+        feedback = Posterior(line.helpful, line.unhelpful).bounded()
         memory = replace(
             draft.memory,
             id=line.id or draft.memory.id,
             status=line.status if draft.is_active else "quarantined",
-            helpful=line.helpful,
-            unhelpful=line.unhelpful,
+            helpful=feedback.helpful,
+            unhelpful=feedback.unhelpful,
             uses=line.uses,
             last_used_at=line.last_used_at,
         )
         return Prepared(replace(draft, memory=memory))
 
-    async def store(self, actor: Actor, prepared: Sequence[Prepared]) -> int:
-        """How many were not there yet."""
-        by_partition: dict[PartitionKey, list[Draft]] = {}
-        for each in prepared:
-            by_partition.setdefault(each.draft.partition, []).append(each.draft)
-        return sum([await self._store(actor, key, drafts) for key, drafts in by_partition.items()])
-
-    async def _store(self, actor: Actor, key: PartitionKey, drafts: Sequence[Draft]) -> int:
-        embedded = await self._vectors.embedded(drafts)
+    async def store(self, actor: Actor, prepared: Sequence[Prepared]) -> Stored:
+        """Store what is not there yet, all of it in one transaction."""
         model = await self._vectors.model_id()
+        by_partition: dict[PartitionKey, list[Draft]] = {}
+        for draft in await self._vectors.embedded([each.draft for each in prepared]):
+            by_partition.setdefault(draft.partition, []).append(draft)
+        changed: set[PartitionKey] = set()
+        of_agents: Counter[UUID] = Counter()
         async with self._postgres.transaction(actor.org_id) as connection:
-            partition = await partitions.lock(connection, key)
-            new = await _absent(connection, partition, embedded)
-            if not new:
-                return 0
-            async with connection.pipeline():
-                changes = self._changes(partition, new, model)
-                await writes.apply(connection, actor.org_id, partition.id, actor.name, changes)
-                event = AuditEvent.of(actor, "memory.import", new[0].memory.agent_id, count=len(new))
-                await audit.record(connection, event)
-        await self._on_changed(key)
-        return len(new)
+            locked = await transfer.lock_all(connection, actor.org_id, list(by_partition))
+            for key, partition in locked.items():
+                new = await _absent(connection, partition, by_partition[key])
+                if not new:
+                    continue
+                async with connection.pipeline():
+                    changes = self._changes(partition, new, model)
+                    await writes.apply(connection, actor.org_id, partition.id, actor.name, changes)
+                changed.add(key)
+                of_agents.update(draft.memory.agent_id for draft in new)
+            for agent_id, count in of_agents.items():
+                await audit.record(connection, AuditEvent.of(actor, "memory.import", agent_id, count=count))
+        return Stored(of_agents.total(), changed)
+
+    async def tell(self, changed: set[PartitionKey]) -> None:
+        """Tell of partitions that have changed, and forget that they have."""
+        while changed:
+            await self._on_changed(changed.pop())
 
     def _changes(self, partition: LockedPartition, drafts: Sequence[Draft], model: int | None) -> Changes:
         rows, versions = [], []
@@ -108,6 +124,7 @@ class ImportBatch:
             rows=rows,
             versions=versions,
             closings=(),
+            absorptions=(),
             relations=(),
             broken=(),
             conflicts=(),

@@ -13,13 +13,12 @@ from ibex.auth.actor import Actor
 from ibex.auth.permissions import Permission
 from ibex.memory.lifecycle.service import MemoryLifecycle
 from ibex.memory.lifecycle.transfer.importing import ImportReport, Refusal
+from ibex.memory.lifecycle.transfer.lines import LONGEST_LINE
 from ibex.memory.schemas import AGENT
 from ibex.memory.views import FailureView
 from ibex.rest import Single, StreamedBodyRoute, body_lines
 
 _JSON_LINES = "application/x-ndjson"
-# Twice what the longest text and the largest metadata take when every character is escaped.
-_LONGEST_LINE = 2 << 20
 _EXAMPLE = '{"content": "Ada prefers tea to coffee.", "agent": "support", "user_id": "ada"}\n'
 
 AgentQuery = Annotated[str | None, Query(description=AGENT)]
@@ -93,7 +92,7 @@ def router(lifecycle: MemoryLifecycle, access: Access) -> APIRouter:
         request: Request, agent_id: AgentQuery = None, actor: Actor = writer
     ) -> Single[ImportView]:
         """Import lines of JSON while they arrive. Doing so again changes nothing."""
-        lines = body_lines(request, _JSON_LINES, longest=_LONGEST_LINE)
+        lines = body_lines(request, _JSON_LINES, longest=LONGEST_LINE)
         return Single(data=ImportView.of(await lifecycle.importing.take(actor, lines, agent_id)))
 
     return router

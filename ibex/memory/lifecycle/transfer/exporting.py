@@ -54,7 +54,8 @@ class MemoryExport:
                 len(memories),
                 b"".join(memory_line(memory, slugs.get(memory.agent_id)) for memory in memories),
             )
-        last: StoredRelation | None = None
-        while found := await transfer.relations(self._postgres, org_id, agent_id, user_id, last, _BATCH):
-            last = found[-1]
-            yield 0, b"".join(relation_line(relation) for relation in found)
+        for read in (transfer.relations, transfer.contradictions):
+            last: StoredRelation | None = None
+            while found := await read(self._postgres, org_id, agent_id, user_id, last, _BATCH):
+                last = found[-1]
+                yield 0, b"".join(relation_line(relation) for relation in found)

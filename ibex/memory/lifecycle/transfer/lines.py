@@ -10,11 +10,13 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from ibex.auth.names import invalid
 from ibex.errors import ErrorCode, IbexError
 from ibex.memory.memory import Memory
-from ibex.memory.repository.transfer import StoredRelation
+from ibex.memory.repository.transfer import RelationKind, StoredRelation
 from ibex.memory.schemas import MemoryFields
 from ibex.memory.views import shown
 from ibex.rest import Body, strict_json
 
+# Bytes. Twice what the longest text and the largest metadata take when every character is escaped.
+LONGEST_LINE = 2 << 20
 _LARGEST_COUNT = 2**53
 # What says something of the place that a memory was in, and not of the memory.
 _LEFT_OUT = ("version", "usefulness", "is_embedded", "risk", "updated_at")
@@ -40,11 +42,11 @@ class MemoryLine(MemoryFields):
 
 
 class RelationLine(Body):
-    """That one memory has taken the place of another, or derives from it."""
+    """That one memory has taken the place of another, derives from it, or contradicts it."""
 
     type: Literal["relation"]
     memory_id: UUID
-    kind: Literal["supersedes", "merges", "derives_from"]
+    kind: RelationKind
     other_id: UUID
 
     def relation(self) -> StoredRelation:
@@ -74,7 +76,9 @@ def relation_line(relation: StoredRelation) -> bytes:
 
 
 def parse(line: bytes) -> MemoryLine | RelationLine:
-    """Raises INVALID_JSON and VALIDATION_ERROR, which name the field and never its value."""
+    """Raises INVALID_JSON, VALIDATION_ERROR, which names the field and never its value, PAYLOAD_TOO_LARGE."""
+    if len(line) > LONGEST_LINE:
+        raise IbexError(ErrorCode.PAYLOAD_TOO_LARGE, f"The line is longer than {LONGEST_LINE:,} bytes.")
     strict_json.check(line)
     document = orjson.loads(line)
     if not isinstance(document, dict):

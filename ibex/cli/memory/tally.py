@@ -28,4 +28,4 @@ class Tally:
             say(f"{self._verb} {done:,}{self._of} {self._noun} …")
 
     def end(self, done: int) -> None:
-        say(f"{self._verb} {done:,}{self._of} {self._noun}.")
+        say(f"{self._verb} {done:,} {self._noun}.")
