@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibex.memory.retrieval.index import Index, Occurrences
+from ibex.memory.retrieval.query import Beyond
 
 # Okapi BM25 (Robertson and Zaragoza 2009). k1 from 0.8 to 2 and b from 0.25 to 0.9 find as much on LoCoMo,
 # within a point.
@@ -40,15 +41,13 @@ class Lexical:
         return self.text + 2 * self.neighbours + self.session
 
 
-def lexical(parts: Sequence[Index], terms: Sequence[str]) -> Lexical:
-    """Scores every memory. Document frequencies and mean lengths are those of all parts together."""
-    count = sum(len(part) for part in parts)
+def lexical(parts: Sequence[Index], terms: Sequence[str], beyond: Beyond) -> Lexical:
+    """Scores every memory. Mean lengths are those of all parts, document frequencies of all there is."""
     occurrences = [part.occurrences(terms) for part in parts]
-    frequency = {
-        term: sum(len(each[term].positions) for each in occurrences if term in each) for term in terms
-    }
+    frequency = _frequency(terms, occurrences, sum(len(part) for part in parts), beyond)
     known = sorted((term for term in frequency if frequency[term]), key=lambda term: (frequency[term], term))
     known = known[:_MOST_TERMS]
+    count = sum(len(part) for part in parts) + beyond.count
     found = np.array([frequency[term] for term in known], np.float32)
     idf = np.log1p((count - found + 0.5) / (found + 0.5)).astype(np.float32)
 
@@ -72,6 +71,18 @@ def lexical(parts: Sequence[Index], terms: Sequence[str]) -> Lexical:
         ],
         occurs=np.hstack(counts) > 0,
     )
+
+
+def _frequency(
+    terms: Sequence[str], occurrences: Sequence[Mapping[str, Occurrences]], memories: int, beyond: Beyond
+) -> dict[str, float]:
+    """How many have each term; none for a term that is in no part."""
+    frequency = {}
+    for term in terms:
+        here = sum(len(each[term].positions) for each in occurrences if term in each)
+        alike = here / memories * beyond.count if here else 0.0
+        frequency[term] = here + beyond.frequency.get(term, alike) if here else 0.0
+    return frequency
 
 
 def _counts(

@@ -1,6 +1,6 @@
 """A question to a set of memories."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,6 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibex.memory.retrieval.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Memories that belong to what is searched and are not in any of its parts, as far as they are known.
+
+    Where the parts are only candidates, a word that most of these have may still be a rare one, and the worst
+    of them still be better than most.
+
+    Parameters
+    ----------
+    count: how many they are.
+    frequency: by term, how many of them have it at least. A term that is not here is as frequent among them
+        as in the parts.
+    """
+
+    count: int = 0
+    frequency: Mapping[str, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +39,7 @@ class Query:
     session_id: only memories of this session.
     where: only memories for which it is true. It is asked from the best downwards, and no more than needed.
     pinned_first: pinned memories lead, whatever the question, in the order of their scores.
+    beyond: what else there is, beside which words and scores are judged.
 
     Raises ValueError when the vector holds anything but finite numbers.
     """
@@ -31,6 +50,7 @@ class Query:
     session_id: str | None = None
     where: Callable[[Record], bool] | None = None
     pinned_first: bool = False
+    beyond: Beyond = Beyond()
 
     def __post_init__(self) -> None:
         if self.vector is not None and not np.isfinite(self.vector).all():

@@ -67,10 +67,11 @@ class Relevance:
 def relevance(parts: Sequence[Index], columns: Columns, query: Query) -> Relevance:
     """`columns` are those of all parts, in order of position; there is at least one memory."""
     terms = parts[0].tokenizer.terms(query.text).counts
-    words = lexical(parts, list(terms))
+    words = lexical(parts, list(terms), query.beyond)
     meaning = semantic(parts, query.vector)
-    by_words = _standardised(words.score, np.ones(len(columns.observed), np.bool_))
-    by_meaning = None if meaning is None else _by_meaning(meaning, by_words)
+    others = query.beyond.count
+    by_words = _standardised(words.score, np.ones(len(columns.observed), np.bool_), others)
+    by_meaning = None if meaning is None else _by_meaning(meaning, by_words, others)
     stated = np.minimum(columns.stated, _STATED_MOST)
     stated = stated / (stated + _STATED_HALF)
     speaker = _named(parts, query.text)
@@ -89,13 +90,16 @@ def relevance(parts: Sequence[Index], columns: Columns, query: Query) -> Relevan
     )
 
 
-def _standardised(scores: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _standardised(scores: NDArray[Any], known: NDArray[np.bool_], beyond: int) -> NDArray[np.float64]:
     scores = scores.astype(np.float64)
     of_field = scores[known]
-    if len(of_field) > _FIELD:
-        of_field = np.partition(of_field, -_FIELD)[-_FIELD:]
     if not len(of_field):
         return np.zeros_like(scores)
+    if len(of_field) > _FIELD:
+        of_field = np.partition(of_field, -_FIELD)[-_FIELD:]
+    # What is no candidate is taken to be no better than the worst of them.
+    others = min(_FIELD - len(of_field), beyond)
+    of_field = np.append(of_field, np.full(others, of_field.min()))
     deviation = of_field.std()
     # Equal scores differ by rounding alone, which must not be blown up to a deviation of 1.
     if deviation < 1e-6:
@@ -104,9 +108,9 @@ def _standardised(scores: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[np.
     return standardised
 
 
-def _by_meaning(meaning: Semantic, by_words: NDArray[np.float64]) -> NDArray[np.float64]:
+def _by_meaning(meaning: Semantic, by_words: NDArray[np.float64], beyond: int) -> NDArray[np.float64]:
     """Least squares through the origin says what to expect of a memory that has no vector yet."""
-    standard = _standardised(meaning.score, meaning.known)
+    standard = _standardised(meaning.score, meaning.known, beyond)
     words = by_words[meaning.known]
     squares = float(words @ words)
     slope = float(words @ standard[meaning.known]) / squares if squares else 0.0

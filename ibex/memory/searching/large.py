@@ -12,6 +12,7 @@ from ibex.memory.repository.index_rows import PartitionState
 from ibex.memory.repository.nearest import Nearest, nearest
 from ibex.memory.repository.selection import Selection
 from ibex.memory.retrieval.index import Index
+from ibex.memory.retrieval.query import Beyond
 from ibex.memory.searching.indexes import beside_the_loop
 from ibex.memory.searching.partition import IndexedPartition
 from ibex.memory.searching.query import Filters, SearchQuery
@@ -26,8 +27,8 @@ _NEWEST = 20
 _MOST_WORDS = 8
 # Pairs are asked for among as many, since a pair of common words may be rare.
 _MOST_PAIRED = 4
-# So many of them are indexed; the best of these together with the turns around them. Three times as many take
-# twice the time, and find within a point as much of the evidence of LoCoMo's questions.
+# So many of them are indexed; the best of these together with the turns around them. In a partition of 3,019
+# turns of LoCoMo that finds 84.5 % of the evidence where a search of all of them finds 85.4 %.
 _INDEXED = 50
 _SEEDS = 15
 
@@ -46,7 +47,8 @@ class Candidates:
         question: Question,
         states: Sequence[PartitionState],
         model: int | None,
-    ) -> IndexedPartition:
+    ) -> tuple[IndexedPartition, Beyond]:
+        """The index, and what is known of all that is not in it."""
         chosen = selection(scope, query.filters, states)
         most = max(MOST_NEAREST, query.limit)
         live = sum(state.live for state in states)
@@ -61,7 +63,8 @@ class Candidates:
         rows = await candidates.rows_with_neighbours(
             self._postgres, chosen, list({*best, *new}), best[:_SEEDS], model
         )
-        return await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows, self._nothing))
+        partition = await beside_the_loop(len(rows), lambda: IndexedPartition.of(rows, self._nothing))
+        return partition, _beyond(partition.index, live, dict(zip(terms, having, strict=False)))
 
     async def _nearest(
         self, chosen: Selection, question: Question, model: int | None, most: int, live: int
@@ -95,6 +98,17 @@ def selection(scope: Scope, filters: Filters, states: Sequence[PartitionState]) 
 
 def _sets(terms: Sequence[str]) -> list[tuple[str, ...]]:
     return [*((term,) for term in terms), *combinations(terms[:_MOST_PAIRED], 2)]
+
+
+def _beyond(index: Index, live: int, having: Mapping[str, Sequence[UUID]]) -> Beyond:
+    inside = index.occurrences(list(having))
+    return Beyond(
+        count=max(live - len(index), 0),
+        frequency={
+            term: max(len(ids) - (len(inside[term].positions) if term in inside else 0), 0)
+            for term, ids in having.items()
+        },
+    )
 
 
 def _likeliest(

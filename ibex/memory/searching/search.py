@@ -12,7 +12,7 @@ from ibex.memory.repository import index_rows, memory_rows
 from ibex.memory.repository.index_rows import PartitionState
 from ibex.memory.retrieval.hit import Hit
 from ibex.memory.retrieval.index import Index
-from ibex.memory.retrieval.query import Query
+from ibex.memory.retrieval.query import Beyond, Query
 from ibex.memory.retrieval.search import search
 from ibex.memory.searching.admission import Admission
 from ibex.memory.searching.answer import Found, SearchAnswer, source
@@ -85,9 +85,11 @@ class MemorySearch:
         finally:
             asking.cancel()
         large = [] if query.as_of is not None else [state for state in states if self._is_large(state)]
+        beyond = Beyond()
         if large:
-            partitions.append(await self._candidates.of(scope, query, question, large, model))
-        hits = await self._hits(scope, query, question, partitions)
+            candidates, beyond = await self._candidates.of(scope, query, question, large, model)
+            partitions.append(candidates)
+        hits = await self._hits(scope, query, question, partitions, beyond)
         memories = await self._memories(scope, query, states, [hit.record.id for hit in hits])
         found = [(hit, memories[hit.record.id]) for hit in hits if hit.record.id in memories]
         return SearchAnswer(
@@ -120,6 +122,7 @@ class MemorySearch:
         query: SearchQuery,
         question: Question,
         partitions: Sequence[IndexedPartition],
+        beyond: Beyond,
     ) -> list[Hit]:
         asked = Query(
             text=query.text,
@@ -127,6 +130,7 @@ class MemorySearch:
             now=query.as_of or self._now(),
             where=Admission(query.filters, scope.session_id, partitions),
             pinned_first=query.pinned_first,
+            beyond=beyond,
         )
         parts = [partition.index for partition in partitions]
         return await beside_the_loop(sum(map(len, parts)), lambda: search(parts, asked, query.limit))

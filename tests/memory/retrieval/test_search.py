@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ibex.memory.retrieval import Hit, Index, Query, Record, search
+from ibex.memory.retrieval import Beyond, Hit, Index, Query, Record, search
 from tests.memory.retrieval.records import NOW, START, direction, record, records, texts, vectors
 
 
@@ -46,6 +46,30 @@ def test_questions_in_other_scripts_find_their_answers(question: str, answer: in
         record(4, "大変な雨でした。昨日は家にいました。"),
     ]
     assert ids([Index.of(memories)], asked(question))[0] == answer
+
+
+def test_among_candidates_a_word_is_as_rare_as_it_is_in_all_there_is() -> None:
+    candidates = Index.of(
+        [
+            record(1, "The cello stands there."),
+            record(2, "The cello stands here."),
+            record(3, "The cello stands nearby."),
+            record(4, "The garden stands wet."),
+        ]
+    )
+    question = Query("garden cello", None, NOW)
+    among_all = replace(question, beyond=Beyond(10_000, {"cello": 0, "garden": 4_000}))
+
+    assert ids([candidates], question)[0] == 4
+    assert ids([candidates], among_all)[-1] == 4
+
+
+def test_a_word_of_which_nothing_is_known_is_as_frequent_everywhere_as_among_the_candidates() -> None:
+    candidates = Index.of(PLAIN)
+    question = Query("bees on the roof", None, NOW)
+    wider = replace(question, beyond=Beyond(10_000))
+
+    assert ids([candidates], wider) == ids([candidates], question)
 
 
 def test_a_meaning_in_common_finds_a_memory_without_a_word_in_common() -> None:
