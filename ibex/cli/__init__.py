@@ -7,22 +7,27 @@ from typing import Any
 import click
 
 import ibex
-from ibex.cli.agent import agent
-from ibex.cli.audit import audit
-from ibex.cli.credential import credential
-from ibex.cli.doctor import doctor
-from ibex.cli.keys import keys
-from ibex.cli.limit import limit
-from ibex.cli.memory import memory
-from ibex.cli.models import models
-from ibex.cli.organization import org
-from ibex.cli.serve import migrate, serve
-from ibex.cli.token import token
-from ibex.cli.user import user
-from ibex.cli.worker import worker
+from ibex.cli.lazy import LazyGroup
+
+_PLACES = {
+    "serve": "ibex.cli.serve",
+    "worker": "ibex.cli.worker",
+    "migrate": "ibex.cli.serve",
+    "org": "ibex.cli.organization",
+    "user": "ibex.cli.user",
+    "token": "ibex.cli.token",
+    "agent": "ibex.cli.agent",
+    "memory": "ibex.cli.memory",
+    "audit": "ibex.cli.audit",
+    "credential": "ibex.cli.credential",
+    "keys": "ibex.cli.keys",
+    "limit": "ibex.cli.limit",
+    "models": "ibex.cli.models",
+    "doctor": "ibex.cli.doctor",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, places=_PLACES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(ibex.__version__, prog_name="ibex")
 @click.option(
     "--config", type=click.Path(path_type=Path), help="Settings file; ibex.toml here, if there is one."
@@ -37,23 +42,5 @@ def main(context: click.Context, /, **options: Any) -> None:
     # A command says in a sentence what the pool would say on standard error; `serve` logs both.
     logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 
-
-for command in (
-    serve,
-    worker,
-    migrate,
-    org,
-    user,
-    token,
-    agent,
-    memory,
-    audit,
-    credential,
-    keys,
-    limit,
-    models,
-    doctor,
-):
-    main.add_command(command)
 
 __all__ = ["main"]
