@@ -138,8 +138,6 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ibex.memory_versions
     FOR EACH ROW EXECUTE FUNCTION ibex.refuse_change_of_version();
 CREATE TRIGGER no_truncation BEFORE TRUNCATE ON ibex.memory_versions
     FOR EACH STATEMENT EXECUTE FUNCTION ibex.refuse_change();
-CREATE TRIGGER never_emptied BEFORE TRUNCATE ON ibex.memory_versions
-    FOR EACH STATEMENT EXECUTE FUNCTION ibex.refuse_change_of_version();
 """
 
 COMPANIONS = """
