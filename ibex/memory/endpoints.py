@@ -1,7 +1,6 @@
 """`/v1/memories`."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -17,14 +16,14 @@ from ibex.memory.lifecycle.schemas import CertificateView
 from ibex.memory.lifecycle.service import MemoryLifecycle
 from ibex.memory.lifecycle.transfer import endpoints as transfer_endpoints
 from ibex.memory.memory import Scope
-from ibex.memory.schemas import MemoriesQuery, MemoryPatch, NewMemories, NewMemoryBody, aware
+from ibex.memory.schemas import MemoriesQuery, MemoryPatch, Moment, NewMemories, NewMemoryBody
 from ibex.memory.search_schemas import SearchBody, SearchView
 from ibex.memory.searching import MemorySearch
 from ibex.memory.views import BulkResult, BulkView, CorrectedView, MemoryView, WrittenView, status_of
 from ibex.memory.writing.writer import MemoryWriter
 from ibex.rest import LongBodyRoute, Page, Single, paginated
 
-Moment = Annotated[datetime | None, Query(description="The version of that time.")]
+AsOf = Annotated[Moment | None, Query(description="The version of that time.")]
 Hard = Annotated[
     bool, Query(description="For good: text, versions, vectors, feedback, and what derives from it.")
 ]
@@ -101,11 +100,9 @@ def _one_router(lifecycle: MemoryLifecycle, access: Access) -> APIRouter:
     may_delete = Depends(access.requires(Permission.MEMORY_DELETE))
 
     @router.get("")
-    async def get_memory(
-        memory_id: UUID, as_of: Moment = None, actor: Actor = may_read
-    ) -> Single[MemoryView]:
+    async def get_memory(memory_id: UUID, as_of: AsOf = None, actor: Actor = may_read) -> Single[MemoryView]:
         """Get a memory, as it is or as it was."""
-        return Single(data=MemoryView.of(await lifecycle.reader.get(actor, memory_id, aware(as_of))))
+        return Single(data=MemoryView.of(await lifecycle.reader.get(actor, memory_id, as_of)))
 
     @router.patch("")
     async def change_memory(

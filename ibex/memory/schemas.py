@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from ibex.auth.names import invalid
 from ibex.memory.cursors import Position
@@ -24,6 +24,19 @@ _SENT: dict[str, JsonValue] = {
 AGENT = "The agent, by id or slug; not needed by a token that is bound to one."
 KIND = "`factual`, `preference`, `behavioral`, `episodic` or `procedural`."
 _METADATA = "Kept as it is; at most 16 KiB of JSON."
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it lies between the years 1 and 9999") from None
+
+
+# Without a time zone it is UTC.
+Moment = Annotated[datetime, AfterValidator(_utc)]
 
 
 class LabelBody(Body):
@@ -161,13 +174,13 @@ class ListQuery(Position):
     visibility: Visibility | None = Field(None, description="`agent`, `org` or `session`.")
     pinned: bool | None = Field(None, description="Whether it is pinned.")
     min_confidence: float | None = Field(None, ge=0, le=1, description="The least confidence.")
-    observed_from: datetime | None = Field(None, description="The first moment that counts.")
-    observed_until: datetime | None = Field(None, description="The first moment that no longer counts.")
+    observed_from: Moment | None = Field(None, description="The first moment that counts.")
+    observed_until: Moment | None = Field(None, description="The first moment that no longer counts.")
     status: Literal["active", "superseded", "merged", "archived", "deleted", "any"] = Field(
         "active",
         description="`any`: all but those deleted or in quarantine. `deleted` needs `memory:delete`.",
     )
-    as_of: datetime | None = Field(
+    as_of: Moment | None = Field(
         None, description="What was live and held at that time, as it was then; not together with `status`."
     )
 
@@ -182,10 +195,10 @@ class ListQuery(Position):
             tag=self.tag,
             pinned=self.pinned,
             min_confidence=self.min_confidence,
-            observed_from=aware(self.observed_from),
-            observed_until=aware(self.observed_until),
+            observed_from=self.observed_from,
+            observed_until=self.observed_until,
             statuses=statuses.get(self.status, (self.status,)),  # type: ignore[arg-type]
-            as_of=aware(self.as_of),
+            as_of=self.as_of,
         )
 
 
@@ -206,8 +219,3 @@ def labels_of(labels: Labels) -> list[Label]:
         Label(label, 1.0) if isinstance(label, str) else Label(label.name, label.confidence)
         for label in labels
     ]
-
-
-def aware(moment: datetime | None) -> datetime | None:
-    """Without a time zone it is UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

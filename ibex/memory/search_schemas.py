@@ -1,14 +1,13 @@
 """What is asked of a search, and what it answers."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ibex.memory.memory import Kind
 from ibex.memory.retrieval.hit import Components
-from ibex.memory.schemas import AGENT, KIND, aware
+from ibex.memory.schemas import AGENT, KIND, Moment
 from ibex.memory.searching import Filters, Found, SearchAnswer, SearchQuery
 from ibex.memory.views import MemoryView
 from ibex.rest import Body
@@ -38,8 +37,8 @@ class FiltersBody(Body):
     any_tags: list[str] = Field([], description="Has at least one of these.")
     labels: list[str] = Field([], description="Has at least one of these.")
     session_id: str | None = Field(None, description="Was said in this session.")
-    observed_from: datetime | None = Field(None, description="The first moment that counts.")
-    observed_until: datetime | None = Field(None, description="The first moment that no longer counts.")
+    observed_from: Moment | None = Field(None, description="The first moment that counts.")
+    observed_until: Moment | None = Field(None, description="The first moment that no longer counts.")
     min_confidence: float | None = Field(None, ge=0, le=1, description="The least confidence.")
     pinned: bool | None = Field(None, description="Whether it is pinned.")
 
@@ -50,8 +49,8 @@ class FiltersBody(Body):
             tags_any=self.any_tags,
             labels=self.labels,
             session_id=self.session_id,
-            observed_from=aware(self.observed_from),
-            observed_until=aware(self.observed_until),
+            observed_from=self.observed_from,
+            observed_until=self.observed_until,
             min_confidence=self.min_confidence,
             pinned=self.pinned,
         )
@@ -79,7 +78,7 @@ class SearchBody(Body):
     query: str = Field(max_length=_QUERY, description="In words.", repr=False)
     limit: int = Field(10, ge=1, le=100, description="Most results.")
     filters: FiltersBody | None = None
-    as_of: datetime | None = Field(None, description="Search what was known and held at that time.")
+    as_of: Moment | None = Field(None, description="Search what was known and held at that time.")
     explain: bool = Field(False, description="Say what each score is made of.")
 
     def search_query(self) -> SearchQuery:
@@ -87,7 +86,7 @@ class SearchBody(Body):
             text=self.query,
             limit=self.limit,
             filters=Filters() if self.filters is None else self.filters.filters(),
-            as_of=aware(self.as_of),
+            as_of=self.as_of,
             explain=self.explain,
         )
 

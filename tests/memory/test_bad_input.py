@@ -195,3 +195,13 @@ async def test_any_question_is_answered(api: Api, query: str) -> None:
     await remembered(api, "The office closes at six.")
     answer = await api.call("POST", "/memories/search", {"query": query})
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_time_outside_of_the_calendar_is_refused_by_its_name(api: Api, moment: str) -> None:
+    search, filters = "/v1/memories/search", {"observed_from": moment}
+
+    refused(await api.client.post(search, json={"query": "tea", "as_of": moment}), "as_of")
+    refused(await api.client.post(search, json={"query": "tea", "filters": filters}), "filters.observed_from")
+    refused(await api.client.get("/v1/memories", params={"as_of": moment}), "as_of")
+    refused(await api.client.get("/v1/memories", params={"observed_until": moment}), "observed_until")

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from ibex.auth import Permission
 from tests.memory.rest import bulk, found, memories_of, remembered
 from tests.operator import Operator
@@ -183,3 +185,20 @@ async def test_an_unbound_token_names_the_agent_by_id_or_slug(service: Service, 
             for path, names in (("", ("content", "agent_id")), ("/search", ("query", "agent_id"))):
                 sent = {name: body[name] for name in names}
                 assert await api.refusal("POST", f"/memories{path}", sent) == (403, "ACCESS_DENIED")
+
+
+@pytest.mark.parametrize(("who", "role"), [("I", "user"), ("you", "assistant")])
+async def test_a_question_asks_for_the_words_of_whom_it_names(api: Api, who: str, role: str) -> None:
+    for turn, said_by in enumerate(("user", "assistant")):
+        await remembered(
+            api,
+            "The ferry leaves at noon.",
+            session_id="s-1",
+            observed_at=f"2026-03-01T10:00:0{turn}Z",
+            metadata={"role": said_by},
+        )
+
+    answer = await api.do("/memories/search", {"query": f"What did {who} say about the ferry?"})
+
+    assert answer["results"][0]["memory"]["role"] == role
+    assert len(answer["results"]) == 2
