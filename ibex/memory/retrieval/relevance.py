@@ -21,6 +21,9 @@ from ibex.memory.retrieval.speaker import asked_for
 # weighed against it with it.
 _FIELD = 1_000
 
+# Of the highest score. In scopes with more than a handful of memories the deviation is larger.
+_LEAST_DEVIATION = 0.05
+
 # In standard deviations. Chosen on five LoCoMo conversations, in each of which or nearly each they help, and
 # checked on three of LongMemEval, whose assistant answers at length; 2 to 3.5, 0.5 to 1 and 1 to 3 are within
 # about a point of recall@10.
@@ -100,9 +103,9 @@ def _standardised(scores: NDArray[Any], known: NDArray[np.bool_], beyond: int) -
     # What is no candidate is taken to be no better than the worst of them.
     others = min(_FIELD - len(of_field), beyond)
     of_field = np.append(of_field, np.full(others, of_field.min()))
-    deviation = of_field.std()
-    # Equal scores differ by rounding alone, which must not be blown up to a deviation of 1.
-    if deviation < 1e-6:
+    # Among few that score about the same, what little they differ by says nothing, and is not to be blown up.
+    deviation = max(float(of_field.std()), _LEAST_DEVIATION * float(np.abs(of_field).max()))
+    if not deviation:
         return np.zeros_like(scores)
     standardised: NDArray[np.float64] = (scores - of_field.mean()) / deviation
     return standardised
