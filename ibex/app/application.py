@@ -10,6 +10,7 @@ from ibex.app.shared import USER_AGENT, Connections, Shared
 from ibex.auth.rpc import Listener, rpc_server
 from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
 from ibex.memory import MemoryParts
+from ibex.memory import endpoints as memory_endpoints
 from ibex.rest import RestApplication
 from ibex.settings import Settings
 from ibex.storage import Stores
@@ -38,7 +39,10 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
     )
     proxy = ProxyParts(settings, stores, shared, auth)
     rest = RestApplication(
-        [*auth.routers(settings), *memory.routers(auth.access)],
+        [
+            *auth.routers(settings),
+            *memory_endpoints.routers(memory.writer, memory.search, memory.lifecycle, auth.access),
+        ],
         version=ibex.__version__,
         recognise=auth.access.recognise,
         body_bytes=settings.body_limit_bytes,

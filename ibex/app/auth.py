@@ -10,7 +10,6 @@ from fastapi import APIRouter
 
 from ibex.app.shared import Connections, Shared
 from ibex.auth import (
-    Access,
     Administration,
     AuditEvent,
     AuditTrail,
@@ -26,6 +25,7 @@ from ibex.auth import (
     TokenValidator,
     endpoints,
 )
+from ibex.auth.access import Access
 from ibex.settings import Settings
 from ibex.storage import Stores
 

@@ -1,6 +1,5 @@
 """Who may call, as which agent, how often, and what is remembered of it."""
 
-from ibex.auth.access import Access
 from ibex.auth.actor import Actor
 from ibex.auth.administration import Administration
 from ibex.auth.agents.repository import Agent
@@ -64,7 +63,6 @@ __all__ = [
     "NO_PERMISSION",
     "NO_RIGHT",
     "ROLES",
-    "Access",
     "Actor",
     "Administration",
     "Agent",

@@ -3,10 +3,6 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from fastapi import APIRouter
-
-from ibex.auth.access import Access
-from ibex.memory import endpoints
 from ibex.memory.hot_set import HotSet
 from ibex.memory.lazy_embedder import LazyEmbedder
 from ibex.memory.lifecycle.backfill import EmbeddingBackfill
@@ -59,9 +55,6 @@ class MemoryParts:
         self.writer = MemoryWriter(postgres, vectors, Store(postgres, vectors, tokenizer), self._written)
         self.search = MemorySearch(postgres, self._embedder, _search_settings(settings.memory))
         self.lifecycle = MemoryLifecycle.over(postgres, agents, vectors, tokenizer, self.hot_set.changed)
-
-    def routers(self, access: Access) -> Sequence[APIRouter]:
-        return endpoints.routers(self.writer, self.search, self.lifecycle, access)
 
     def start(self, running: AsyncExitStack) -> None:
         """`running` stops it all."""

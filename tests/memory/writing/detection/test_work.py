@@ -61,7 +61,7 @@ def _patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
     for rule in PROVIDER_RULES:
         yield rule.name, rule.pattern
     for phrase in (*ENGLISH, *LANGUAGES):
-        yield phrase.rule, phrase.pattern
+        yield phrase.rule, re.compile(phrase.expression)
     for register in REGISTERS:
         yield register.rule, register.shape
     for module in _modules():

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +19,21 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A way of speaking to a model, as a pattern over folded text.
+    """A way of speaking to a model, as a regular expression over folded text.
 
-    needles: groups of strings; of each group one must occur before the pattern is tried, which spares most
+    needles: groups of strings; of each group one must occur before the expression is tried, which spares most
         texts the most work.
     """
 
     rule: str
     weight: float
     needles: tuple[tuple[str, ...], ...]
-    pattern: re.Pattern[str]
+    expression: str
 
     def find(self, folded: str) -> Iterator[re.Match[str]]:
         """Every place where the folded text speaks so."""
         if all(any(needle in folded for needle in group) for group in self.needles):
-            yield from self.pattern.finditer(folded)
+            yield from _compiled(self.expression).finditer(folded)
 
 
 def phrase(rule: str, weight: float, needles: str, *pattern: str) -> Phrase:
@@ -58,4 +59,10 @@ def words(most: int, but: str = "") -> str:
 def _phrase(rule: str, weight: float, needles: str, pattern: str) -> Phrase:
     normal = unicodedata.normalize("NFKC", pattern)
     groups = tuple(tuple(group.split(",")) for group in unicodedata.normalize("NFKC", needles).split(";"))
-    return Phrase(rule, weight, groups, re.compile(normal))
+    return Phrase(rule, weight, groups, normal)
+
+
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    """When it is first needed: to compile all of them takes a third of a second."""
+    return re.compile(expression)
