@@ -28,7 +28,13 @@ def test_ready_names_every_dependency(shared: Instance) -> None:
     status, body = shared.get("/ready")
     told = json.loads(body)
     assert status == 200
-    assert set(told["dependencies"]) == {"postgres", "redis", "provider:mock", "provider:stub"}
+    assert set(told["dependencies"]) == {
+        "postgres",
+        "redis",
+        "memories",
+        "provider:mock",
+        "provider:stub",
+    }
     assert b"sk-upstream" not in body
 
 
