@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from ibex.embedded.account import Account, server_account
 from ibex.embedded.binaries import postgres_home
+from ibex.embedded.buffers import shared_buffers
 from ibex.embedded.cluster import SUPERUSER, check_cluster, create_cluster, drop_misleading_pid_file
 from ibex.embedded.errors import EmbeddedError, explaining
 from ibex.embedded.files import read_or_create_passwords, write_private_file
@@ -22,7 +23,6 @@ _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "128MB",
     "maintenance_work_mem": "128MB",
     "huge_pages": "try",
     "random_page_cost": "1.1",
@@ -112,7 +112,10 @@ class PostgresServer:
     def _start(self, home: Path, account: Account, lock: int) -> ServerProcess:
         with Handover(account) as handover, self._log.opened() as log:
             sockets = handover.path(self._socket_path.parent).replace('"', '""')
-            settings = _SETTINGS | {"unix_socket_directories": f'"{sockets}"'}
+            settings = _SETTINGS | {
+                "unix_socket_directories": f'"{sockets}"',
+                "shared_buffers": f"{shared_buffers(self._cluster) >> 10}kB",
+            }
             command = [str(home / "bin" / "postgres"), "-D", handover.path(self._cluster)]
             for name, value in settings.items():
                 command += ["-c", f"{name}={value}"]
