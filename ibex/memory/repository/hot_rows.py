@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.rows import TupleRow, class_row, tuple_row
 
 from ibex.memory.memory import Scope
-from ibex.memory.repository.partitions import PartitionKey, matching
+from ibex.memory.repository.partitions import PartitionKey, matching, read_by_scope
 from ibex.storage import Postgres
 
 # Rank depends on more than time, but what is older than so many others rarely makes up for it.
@@ -61,18 +61,9 @@ async def version_of(postgres: Postgres, key: PartitionKey) -> PartitionVersion 
 
 async def versions_of(postgres: Postgres, scope: Scope) -> dict[PartitionKey, PartitionVersion]:
     """Of the partitions that a scope reads, those that exist."""
-    state = "SELECT agent_id, user_id, epoch, revision FROM ibex.memory_partitions"
     rows: list[TupleRow] = await postgres.fetch_all(
         scope.org_id,
-        f"""
-        {state} WHERE agent_id = %(agent_id)s AND user_id IS NULL
-        UNION ALL
-        {state} WHERE agent_id IS NULL AND user_id IS NULL
-        UNION ALL
-        {state} WHERE agent_id = %(agent_id)s AND user_id = %(user_id)s
-        UNION ALL
-        {state} WHERE agent_id IS NULL AND user_id = %(user_id)s
-        """,
+        read_by_scope("agent_id, user_id, epoch, revision"),
         {"agent_id": scope.agent_id, "user_id": scope.user_id},
         row=tuple_row,
     )

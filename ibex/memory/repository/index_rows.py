@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from psycopg.rows import class_row
 
 from ibex.memory.memory import Scope, Status, Visibility
+from ibex.memory.repository.partitions import read_by_scope
 from ibex.storage import Postgres
 
 # pgvector sends the number of dimensions and an unused number, two bytes each, before the elements.
@@ -77,19 +78,9 @@ CURRENT_ROWS = f"""
 
 async def partition_states(postgres: Postgres, scope: Scope) -> list[PartitionState]:
     """The partitions that a scope reads, those that exist: its own, and what they share with others."""
-    state = "SELECT id, revision, epoch, live FROM ibex.memory_partitions"
-    # Only `IS NULL` finds a null in the index, so each combination is a look-up of its own.
     return await postgres.fetch_all(
         scope.org_id,
-        f"""
-        {state} WHERE agent_id = %(agent_id)s AND user_id IS NULL
-        UNION ALL
-        {state} WHERE agent_id IS NULL AND user_id IS NULL
-        UNION ALL
-        {state} WHERE agent_id = %(agent_id)s AND user_id = %(user_id)s
-        UNION ALL
-        {state} WHERE agent_id IS NULL AND user_id = %(user_id)s
-        """,
+        read_by_scope("id, revision, epoch, live"),
         {"agent_id": scope.agent_id, "user_id": scope.user_id},
         row=class_row(PartitionState),
     )

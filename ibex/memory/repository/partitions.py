@@ -35,6 +35,25 @@ class LockedPartition:
 _COLUMNS = "SELECT id, revision, live, now() AS now FROM ibex.memory_partitions"
 
 
+
+def read_by_scope(columns: LiteralString) -> LiteralString:
+    """The statement that selects columns of the partitions a scope reads: its own, and what others share.
+
+    Only `IS NULL` finds a null in the index, so each combination is a look-up of its own. Its parameters are
+    `agent_id` and `user_id`.
+    """
+    chosen = f"SELECT {columns} FROM ibex.memory_partitions"
+    return f"""
+        {chosen} WHERE agent_id = %(agent_id)s AND user_id IS NULL
+        UNION ALL
+        {chosen} WHERE agent_id IS NULL AND user_id IS NULL
+        UNION ALL
+        {chosen} WHERE agent_id = %(agent_id)s AND user_id = %(user_id)s
+        UNION ALL
+        {chosen} WHERE agent_id IS NULL AND user_id = %(user_id)s
+    """
+
+
 async def lock(connection: Connection, key: PartitionKey) -> LockedPartition:
     """Lock a partition, made if need be; whoever else changes it waits for the end of the transaction."""
     while True:
