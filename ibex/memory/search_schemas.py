@@ -21,7 +21,7 @@ _EXPLAINED: dict[str, JsonValue] = {
     "stated": 0.0,
     "speaker": 0.0,
     "time": 0.0,
-    "relevance": 3.9,
+    "relevance": 1.95,
     "recency": 0.9,
     "usefulness": 0.5,
     "confidence": 1.0,

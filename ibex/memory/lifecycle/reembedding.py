@@ -1,12 +1,13 @@
 """Another embedding model: its vectors beside those that serve."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from uuid import UUID
 
-from ibex.memory.embedding import Embedder, EmbeddingModel, text_to_embed
+from ibex.memory.embedding import Embedder, EmbeddingModel
 from ibex.memory.repository import embeddings, partitions, reembedding
 from ibex.memory.repository.embeddings import NewEmbedding, Unembedded
+from ibex.memory.writing.later import embedded
 from ibex.storage import Postgres
 
 # As of the backlog: a write that comes meanwhile does not wait long for the partition.
@@ -67,13 +68,7 @@ class Reembedding:
         last: UUID | None = None
         while found := await reembedding.missing(self._postgres, org_id, model, last, _BATCH):
             last = found[-1].id
-            vectors = await self._embedder.embed(
-                [text_to_embed(each.content, each.speaker) for each in found]
-            )
-            made = {
-                each.id: NewEmbedding(each.id, each.version, vector)
-                for each, vector in zip(found, vectors, strict=True)
-            }
+            made = await embedded(self._embedder, found)
             for partition_id in sorted({each.partition_id for each in found}):
                 there = [each for each in found if each.partition_id == partition_id]
                 done += await self._store(org_id, partition_id, model, there, made)
@@ -86,7 +81,7 @@ class Reembedding:
         partition_id: int,
         model: int,
         found: Sequence[Unembedded],
-        made: dict[UUID, NewEmbedding],
+        made: Mapping[UUID, NewEmbedding],
     ) -> int:
         """How many were stored: not those that have changed or gone meanwhile."""
         async with self._postgres.transaction(org_id) as connection:

@@ -35,7 +35,6 @@ class LockedPartition:
 _COLUMNS = "SELECT id, revision, live, now() AS now FROM ibex.memory_partitions"
 
 
-
 def read_by_scope(columns: LiteralString) -> LiteralString:
     """The statement that selects columns of the partitions a scope reads: its own, and what others share.
 

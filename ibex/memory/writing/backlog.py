@@ -7,11 +7,12 @@ from dataclasses import replace
 from itertools import count
 from uuid import UUID
 
-from ibex.memory.embedding import Embedder, EmbedderUnavailableError, text_to_embed
+from ibex.memory.embedding import Embedder, EmbedderUnavailableError
 from ibex.memory.repository import changes, embeddings, partitions
 from ibex.memory.repository.embeddings import NewEmbedding
 from ibex.memory.repository.partitions import PartitionKey
 from ibex.memory.writing.draft import Draft
+from ibex.memory.writing.later import embedded
 from ibex.memory.writing.resettling import redrafted, resettle
 from ibex.storage import Connection, DatabaseUnavailableError, Postgres
 from ibex.tasks import BackgroundTask
@@ -58,12 +59,12 @@ class EmbeddingBacklog:
         Raises `EmbedderUnavailableError` and `DatabaseUnavailableError`; what was done until then is kept.
         """
         model = await embeddings.model_id(self._postgres, self._embedder.model)
-        embedded = 0
+        stored = 0
         org_id = await embeddings.next_organization_to_embed(self._postgres, None)
         while org_id is not None:
-            embedded += await self._clear_organization(org_id, model)
+            stored += await self._clear_organization(org_id, model)
             org_id = await embeddings.next_organization_to_embed(self._postgres, org_id)
-        return embedded
+        return stored
 
     async def _run(self) -> None:
         while True:
@@ -74,22 +75,16 @@ class EmbeddingBacklog:
             await asyncio.sleep(self._pause)
 
     async def _clear_organization(self, org_id: UUID, model: int) -> int:
-        embedded = 0
+        stored = 0
         # One that has changed while its vector was made stays behind, and its turn comes with the next look.
         last: UUID | None = None
         while waiting := await embeddings.unembedded(self._postgres, org_id, last, _BATCH):
             last = waiting[-1].id
-            vectors = await self._embedder.embed(
-                [text_to_embed(each.content, each.speaker) for each in waiting]
-            )
-            found = {
-                each.id: NewEmbedding(each.id, each.version, vector)
-                for each, vector in zip(waiting, vectors, strict=True)
-            }
+            found = await embedded(self._embedder, waiting)
             for partition_id in sorted({each.partition_id for each in waiting}):
                 there = [found[each.id] for each in waiting if each.partition_id == partition_id]
-                embedded += await self._store(org_id, partition_id, model, there)
-        return embedded
+                stored += await self._store(org_id, partition_id, model, there)
+        return stored
 
     async def _store(self, org_id: UUID, partition_id: int, model: int, found: Sequence[NewEmbedding]) -> int:
         """How many were stored: not those that have changed or gone meanwhile."""
