@@ -16,8 +16,8 @@ from ibex.memory.repository.embeddings import spelled
 from ibex.memory.repository.selection import Selection
 from ibex.storage import Postgres
 
-# In up to so many memories the signs of all vectors are compared: 50,000 take 20 ms. The approximate index of a
-# million would come by nineteen others for each of them.
+# In up to so many memories the signs of all vectors are compared: 50,000 take 20 ms. The approximate index of
+# a million would come by nineteen others for each of them.
 _MOST_COMPARED = 100_000
 # So many times more than needed are taken by their signs, to be put in order by their vectors, and for those
 # that are no longer live or not what is sought.
