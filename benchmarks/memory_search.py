@@ -20,12 +20,12 @@ from ibex.memory.repository import index_rows
 from ibex.memory.repository.nearest import (
     EF_SEARCH,
     Nearest,
+    VectorIndexes,
     by_index,
     by_signs,
     nearest,
     nearest_of_all,
     parameters,
-    uses_index,
 )
 from ibex.memory.repository.selection import Selection
 from ibex.memory.retrieval.index import Index
@@ -152,10 +152,11 @@ async def _answers(
 
 async def _nearest(postgres: Postgres, selection: Selection, live: int, asked: Sequence[Asked]) -> float:
     recall = []
+    is_indexed = await VectorIndexes(postgres).serve(ORGANIZATION, MODEL, live)
     for each in asked:
         to = Nearest(MODEL, each.vector)
         expected = await nearest_of_all(postgres, selection, to, _LIMIT)
-        found = await nearest(postgres, selection, to, MOST_NEAREST, live)
+        found = await nearest(postgres, selection, to, MOST_NEAREST, is_indexed=is_indexed)
         best = sorted(found, key=lambda id_: -found[id_])[:_LIMIT]
         recall.append(len(expected.keys() & set(best)) / len(expected))
     return float(np.mean(recall))
@@ -163,7 +164,7 @@ async def _nearest(postgres: Postgres, selection: Selection, live: int, asked: S
 
 async def _plan(postgres: Postgres, table: Table, selection: Selection, live: int, asked: Asked) -> list[str]:
     to = Nearest(MODEL, asked.vector)
-    asks_index = await uses_index(postgres, selection, to, live)
+    asks_index = await VectorIndexes(postgres).serve(ORGANIZATION, MODEL, live)
     with psycopg.connect(table.dsn) as connection:
         connection.execute(
             "SELECT set_config('app.current_org_id', %s, true), set_config('hnsw.iterative_scan',"

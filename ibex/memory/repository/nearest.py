@@ -22,8 +22,8 @@ _MOST_COMPARED = 100_000
 # So many times more than needed are taken by their signs, to be put in order by their vectors, and for those
 # that are no longer live or not what is sought.
 _SPARE = 3
-# Candidates that the approximate index keeps at a time. With half as many its recall of the nearest 10 fell
-# from 0.98 to 0.95 on half of a million vectors.
+# Candidates that the approximate index keeps at a time: with fewer, half of a million vectors are read in two
+# scans, which takes longer and finds no more.
 EF_SEARCH = 240
 # After so many the index gives up on a filter that hardly any meets, and all of the partition is compared.
 _MOST_SCANNED = 20_000
@@ -40,7 +40,7 @@ class Nearest:
 
 
 async def nearest(
-    postgres: Postgres, selection: Selection, to: Nearest, most: int, live: int
+    postgres: Postgres, selection: Selection, to: Nearest, most: int, *, is_indexed: bool
 ) -> dict[UUID, float]:
     """Cosines of the memories closest in meaning; fewer than `most` only when there are no more.
 
@@ -48,22 +48,35 @@ async def nearest(
 
     Parameters
     ----------
-    live: how many memories the partitions have.
+    is_indexed: whether to ask the approximate index of the model; see `VectorIndexes`.
     """
-    if await uses_index(postgres, selection, to, live):
+    if is_indexed:
         found = await _nearest_by_index(postgres, selection, to, most)
     else:
         found = await _nearest_by_signs(postgres, selection, to, most)
     return found if len(found) == most else await nearest_of_all(postgres, selection, to, most)
 
 
-async def uses_index(postgres: Postgres, selection: Selection, to: Nearest, live: int) -> bool:
-    """Whether so many memories are too many to compare each, and there is another way."""
-    return live > _MOST_COMPARED and await _is_indexed(postgres, selection.org_id, to.model)
+class VectorIndexes:
+    """Which models have an approximate index; `vector_index` makes it.
+
+    That there is one is asked until there is, and then taken for granted: without it a search is right too.
+    """
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self._indexed: set[int] = set()
+
+    async def serve(self, org_id: UUID, model: int, live: int) -> bool:
+        """Whether so many memories are too many to compare each, and there is another way."""
+        if live <= _MOST_COMPARED:
+            return False
+        if model not in self._indexed and await _is_indexed(self._postgres, org_id, model):
+            self._indexed.add(model)
+        return model in self._indexed
 
 
 async def _is_indexed(postgres: Postgres, org_id: UUID, model: int) -> bool:
-    """Whether the vectors of a model have an approximate index; `vector_index` makes it."""
     found = await postgres.fetch_one(
         org_id,
         "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)",

@@ -51,6 +51,7 @@ def make_index(dsn: str, model: EmbeddingModel, report: Callable[[str], None]) -
                     """
                     CREATE INDEX CONCURRENTLY {name} ON ibex.memory_embeddings
                     USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops)
+                    WITH (ef_construction = 200)
                     WHERE model_id = {model}
                     """
                 ).format(

@@ -9,7 +9,7 @@ from uuid import UUID
 from ibex.memory.memory import Scope
 from ibex.memory.repository import candidates
 from ibex.memory.repository.index_rows import PartitionState
-from ibex.memory.repository.nearest import Nearest, nearest
+from ibex.memory.repository.nearest import Nearest, VectorIndexes, nearest
 from ibex.memory.repository.selection import Selection
 from ibex.memory.retrieval.index import Index
 from ibex.memory.retrieval.query import Beyond
@@ -39,6 +39,7 @@ class Candidates:
     def __init__(self, postgres: Postgres, nothing: Index) -> None:
         self._postgres = postgres
         self._nothing = nothing
+        self._indexes = VectorIndexes(postgres)
 
     async def of(
         self,
@@ -71,8 +72,9 @@ class Candidates:
     ) -> Mapping[UUID, float]:
         if question.vector is None or model is None:
             return {}
+        is_indexed = await self._indexes.serve(chosen.org_id, model, live)
         to = Nearest(model, question.vector)
-        return await nearest(self._postgres, chosen, to, most, live)
+        return await nearest(self._postgres, chosen, to, most, is_indexed=is_indexed)
 
     def _terms(self, text: str) -> list[str]:
         return sorted(self._nothing.tokenizer.terms(text).counts, key=len, reverse=True)[:_MOST_WORDS]

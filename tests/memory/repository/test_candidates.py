@@ -8,7 +8,7 @@ import pytest
 from ibex.memory.memory import Scope
 from ibex.memory.repository import candidates, index_rows
 from ibex.memory.repository.index_rows import PartitionState
-from ibex.memory.repository.nearest import Nearest, nearest, nearest_of_all
+from ibex.memory.repository.nearest import Nearest, VectorIndexes, nearest, nearest_of_all
 from ibex.memory.repository.selection import Selection
 from tests.memory.searching.conftest import embedder, scope
 from tests.memory.searching.embedding import BagOfWords
@@ -17,8 +17,7 @@ from tests.operator import Operator
 
 __all__ = ["embedder", "scope"]
 
-# With so many memories the approximate index is asked, with so few the signs of all are compared.
-WAYS = pytest.mark.parametrize("live", [1_000_000, 1_000], ids=["index", "signs"])
+WAYS = pytest.mark.parametrize("is_indexed", [True, False], ids=["index", "signs"])
 
 
 async def stored(
@@ -40,13 +39,21 @@ async def agent_of(operator: Operator) -> tuple[UUID, UUID]:
     return org_id, (await operator.agent(org_id)).id
 
 
+async def test_the_index_is_for_many_memories_of_a_model_that_has_one(operator: Operator) -> None:
+    org_id, _ = await agent_of(operator)
+    indexes = VectorIndexes(operator.postgres)
+    assert await indexes.serve(org_id, 1, 1_000_000)
+    assert not await indexes.serve(org_id, 1, 1_000)
+    assert not await indexes.serve(org_id, 32_000, 1_000_000)
+
+
 @WAYS
-async def test_the_closest_in_meaning_are_found(operator: Operator, embedder: BagOfWords, live: int) -> None:
+async def test_the_closest_in_meaning_are_found(operator: Operator, embedder: BagOfWords, is_indexed: bool) -> None:
     org_id, agent_id = await agent_of(operator)
     memories, state = await stored(operator, embedder, org_id, agent_id, 400)
     selection = Selection(org_id, [state.id])
     to = Nearest(1, embedder.vector(memories[123].content))
-    found = await nearest(operator.postgres, selection, to, 100, live)
+    found = await nearest(operator.postgres, selection, to, 100, is_indexed=is_indexed)
     assert len(found) == 100
     assert max(found, key=lambda id_: found[id_]) == memories[123].id
     assert found[memories[123].id] == pytest.approx(1, abs=1e-2)
@@ -56,26 +63,26 @@ async def test_the_closest_in_meaning_are_found(operator: Operator, embedder: Ba
 
 @WAYS
 async def test_a_filter_that_few_meet_hides_none_of_them(
-    operator: Operator, embedder: BagOfWords, live: int
+    operator: Operator, embedder: BagOfWords, is_indexed: bool
 ) -> None:
     org_id, agent_id = await agent_of(operator)
     memories, state = await stored(operator, embedder, org_id, agent_id, 1_000)
     selection = Selection(org_id, [state.id], tags_all=["rare"])
     to = Nearest(1, embedder.vector(memories[123].content))
-    found = await nearest(operator.postgres, selection, to, 50, live)
+    found = await nearest(operator.postgres, selection, to, 50, is_indexed=is_indexed)
     assert set(found) == {memory.id for memory in memories[::100]}
 
 
 @WAYS
 async def test_vectors_of_other_partitions_are_not_looked_at(
-    operator: Operator, embedder: BagOfWords, live: int
+    operator: Operator, embedder: BagOfWords, is_indexed: bool
 ) -> None:
     org_id, agent_id = await agent_of(operator)
     memories, state = await stored(operator, embedder, org_id, agent_id, 20)
     other = await operator.create_agent(org_id, "Other", "other")
     await stored(operator, embedder, org_id, other.id, 300)
     to = Nearest(1, embedder.vector("number 299 of the crowd"))
-    found = await nearest(operator.postgres, Selection(org_id, [state.id]), to, 50, live)
+    found = await nearest(operator.postgres, Selection(org_id, [state.id]), to, 50, is_indexed=is_indexed)
     assert set(found) == {memory.id for memory in memories}
 
 
