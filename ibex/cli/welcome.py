@@ -1,6 +1,9 @@
 """What a person sees when IBEX is ready."""
 
+from collections.abc import Mapping
+
 from ibex.auth import Credentials
+from ibex.errors import Dialect
 from ibex.memory.embedding import Readiness
 from ibex.settings import Settings
 
@@ -24,6 +27,26 @@ curl {base_url}/chat/completions \\
   -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 """
 
+_FIRST_ANTHROPIC_SNIPPET = """
+Python:
+
+from anthropic import Anthropic
+
+client = Anthropic(base_url="{url}", api_key="{token}")
+messages = [{{"role": "user", "content": "Hello!"}}]
+with client.messages.stream(model="{model}", max_tokens=1000, messages=messages) as stream:
+    for text in stream.text_stream:
+        print(text, end="", flush=True)
+
+print()
+
+Shell:
+
+curl {base_url}/messages \\
+  -H "x-api-key: {token}" -H "Content-Type: application/json" \\
+  -d '{{"model": "{model}", "max_tokens": 1000, "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+"""
+
 # What goes to a log collector is not to carry an administrator's token, start after start.
 _LATER_SNIPPET = """
 Python:
@@ -44,6 +67,32 @@ curl {base_url}/chat/completions \\
   -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 """
 
+_LATER_ANTHROPIC_SNIPPET = """
+Python:
+
+import json
+from anthropic import Anthropic
+
+kept = json.load(open("{path}"))
+client = Anthropic(base_url="{url}", api_key=kept["token"])
+messages = [{{"role": "user", "content": "Hello!"}}]
+print(client.messages.create(model="{model}", max_tokens=1000, messages=messages).content[0].text)
+
+Shell:
+
+TOKEN=$(python3 -c 'import json; print(json.load(open("{path}"))["token"])')
+curl {base_url}/messages \\
+  -H "x-api-key: $TOKEN" -H "Content-Type: application/json" \\
+  -d '{{"model": "{model}", "max_tokens": 1000, "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+"""
+
+_SNIPPETS: Mapping[tuple[Dialect, bool], str] = {
+    ("openai", True): _FIRST_SNIPPET,
+    ("openai", False): _LATER_SNIPPET,
+    ("anthropic", True): _FIRST_ANTHROPIC_SNIPPET,
+    ("anthropic", False): _LATER_ANTHROPIC_SNIPPET,
+}
+
 
 def welcome(
     settings: Settings, credentials: Credentials | None, retrieval: Readiness, *, shows_token: bool
@@ -57,6 +106,7 @@ def welcome(
             "Ctrl-C stops IBEX.\n"
         )
     path = (settings.data_dir / "credentials.json").absolute()
+    dialect = _dialect(settings)
     lines = [
         "",
         "IBEX is ready.",
@@ -70,10 +120,10 @@ def welcome(
         "",
         "Ctrl-C stops it.",
         "The next steps are in docs/quickstart.md.",
-        "The Python below needs: pip install openai",
+        f"The Python below needs: pip install {dialect}",
     ]
-    snippet = (_FIRST_SNIPPET if shows_token else _LATER_SNIPPET).format(
-        base_url=base_url, token=credentials.token, path=path, model=_model(settings)
+    snippet = _SNIPPETS[dialect, shows_token].format(
+        url=settings.url, base_url=base_url, token=credentials.token, path=path, model=_model(settings)
     )
     return "\n".join(lines) + "\n" + snippet
 
@@ -95,4 +145,10 @@ def _model(settings: Settings) -> str:
         for model in provider.models:
             if not any(character in model for character in "*?["):
                 return f"{name}/{model}"
-    return "gpt-4o-mini"
+    return "gpt-4o-mini" if _dialect(settings) == "openai" else "claude-haiku-4-5"
+
+
+def _dialect(settings: Settings) -> Dialect:
+    """OpenAI's, unless every provider speaks Anthropic's alone."""
+    kinds = {provider.kind for provider in settings.providers.values()}
+    return "anthropic" if kinds == {"anthropic"} else "openai"

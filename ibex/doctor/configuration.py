@@ -10,7 +10,12 @@ from ibex.doctor.finding import Finding, ok, problem
 from ibex.settings import Settings, SettingsError, load
 from ibex.settings.loading import CONFIG_VARIABLE, DEFAULT_FILE, PREFIX
 
-_STANDARD_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_STANDARD_VARIABLES = (
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+)
 
 
 def configuration(file: Path | None, overrides: Mapping[str, Any]) -> tuple[Finding, Settings | None]:

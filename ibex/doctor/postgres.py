@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import psycopg
 
+from ibex.app import CONNECTIONS_PER_JOB_PROCESS
 from ibex.doctor.finding import Finding, State, ok, problem, warning
 from ibex.doctor.repository import PostgresFacts, read_facts
-from ibex.serving.checks import CONNECTIONS_PER_JOB_PROCESS, connections_per_process
+from ibex.serving.checks import connections_per_process
 from ibex.serving.dependencies import check_dsn
 from ibex.serving.errors import PreparationError
 from ibex.serving.servers import Addresses

@@ -8,6 +8,7 @@ import orjson
 
 from ibex.doctor.finding import Finding, ok, problem, warning
 from ibex.http1 import Answer, BrokenAnswerError, HttpClient, UnreachableError
+from ibex.proxy import ANTHROPIC_VERSION
 from ibex.settings import ProviderSettings, Settings
 
 _PATIENCE = 5.0
@@ -34,8 +35,13 @@ async def _ask(name: str, provider: ProviderSettings) -> Finding:
     """`GET /models`, as the proxy would send it: with the key, and following no redirect."""
     check, url = f"provider {name}", f"{provider.base_url}/models"
     headers = {"Accept": "*/*", **provider.headers}
-    if provider.api_key is not None:
-        headers["Authorization"] = f"Bearer {provider.api_key.get_secret_value()}"
+    key = provider.api_key.get_secret_value() if provider.api_key is not None else None
+    if provider.kind == "anthropic":
+        headers = {"anthropic-version": ANTHROPIC_VERSION, **headers}
+        if key is not None:
+            headers["x-api-key"] = key
+    elif key is not None:
+        headers["Authorization"] = f"Bearer {key}"
     client = HttpClient(provider.base_url, connect_timeout=_PATIENCE, connections=1)
     try:
         async with asyncio.timeout(_PATIENCE):
@@ -81,7 +87,9 @@ def judge(check: str, url: str, status: int, body: bytes) -> Finding:
     """What an answer says about the settings."""
     if status in {401, 403}:
         return problem(
-            check, f"The key is refused ({status}).", "Correct `api_key`, `api_key_env` or OPENAI_API_KEY."
+            check,
+            f"The key is refused ({status}).",
+            "Correct `api_key`, `api_key_env` or the variable that declares the provider.",
         )
     if status == 429 or status >= 500:
         return warning(check, f"{url} answers {status}.", "Try again later; the provider has a problem.")

@@ -43,6 +43,7 @@ class ErrorCode(StrEnum):
     CONFLICT = "CONFLICT"
     DUPLICATE_CONTENT = "DUPLICATE_CONTENT"
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    CONTEXT_LENGTH_EXCEEDED = "CONTEXT_LENGTH_EXCEEDED"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
@@ -93,7 +94,7 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         401,
         "authentication_error",
         "The request carries no bearer token.",
-        "Send `Authorization: Bearer ibex_pat_…` (in the OpenAI SDK: `api_key`).",
+        "Send `Authorization: Bearer ibex_pat_…` or `x-api-key: ibex_pat_…` (in official SDKs: `api_key`).",
     ),
     ErrorCode.INVALID_TOKEN: Explanation(
         401,
@@ -165,7 +166,7 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         404,
         _INVALID,
         "There is nothing at this path.",
-        "Check the base URL; for the OpenAI SDK it ends in `/v1`.",
+        "Check the base URL: for the OpenAI SDK it ends in `/v1`, for Anthropic's it does not.",
     ),
     ErrorCode.METHOD_NOT_ALLOWED: Explanation(
         405, _INVALID, "The path exists, but not for this method.", "`Allow` names the methods."
@@ -188,6 +189,14 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         _INVALID,
         "The body did not arrive in time.",
         "Send the request again; `body_timeout_seconds` is the limit.",
+    ),
+    ErrorCode.CONTEXT_LENGTH_EXCEEDED: Explanation(
+        400,
+        _INVALID,
+        "The conversation has more tokens than the model's context window. In OpenAI's dialect `code` is "
+        "`context_length_exceeded`, as OpenAI has it.",
+        "Send a shorter conversation or ask a model with a larger window; the message says how many tokens "
+        "there are and how many fit. If the model takes more, set `context.models` to its window.",
     ),
     ErrorCode.PAYLOAD_TOO_LARGE: Explanation(
         413,
@@ -229,8 +238,8 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
     ErrorCode.PROVIDER_NOT_CONFIGURED: Explanation(
         501,
         "api_error",
-        "No configured provider serves the model that was asked for.",
-        "The message lists the names that exist; correct `model` or declare a provider.",
+        "No configured provider serves the model that was asked for in the dialect of the call.",
+        "The message lists the names that exist, or the path to call; correct it, or declare a provider.",
     ),
     ErrorCode.PROVIDER_ERROR: Explanation(
         502,

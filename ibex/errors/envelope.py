@@ -10,7 +10,13 @@ from ibex.errors.codes import EXPLANATIONS, ErrorCode
 Dialect = Literal["openai", "anthropic"]
 
 # The Anthropic dialect has its own names for what the OpenAI SDK derives from the status.
-_ANTHROPIC_TYPES = {404: "not_found_error", 413: "request_too_large", 504: "timeout_error"}
+_ANTHROPIC_TYPES = {
+    402: "billing_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +32,8 @@ class IbexError(Exception):
     """A refusal or a failure with a code; turned into a response in one place, the HTTP edge.
 
     `headers` are response headers (`Retry-After`, say). `upstream` is a provider's own error object,
-    already free of secrets: its `code`, `type`, `param` and `message` win over ours, and so does
-    `upstream_status`, so that a client sees what it would have seen without IBEX.
+    already free of secrets: its `code`, `type`, `param` and `message` win over ours as far as the dialect
+    has them, and so does `upstream_status`, so that a client sees what it would have seen without IBEX.
     """
 
     code: ErrorCode
@@ -53,13 +59,19 @@ def envelope(
     """The JSON body for an error, in the caller's dialect, so that its SDK raises its own typed error."""
     explanation = EXPLANATIONS[error.code]
     if dialect == "anthropic":
+        upstream = error.upstream or {}
         return {
             "type": "error",
             "error": {
-                "type": _ANTHROPIC_TYPES.get(error.status, explanation.type),
-                "message": error.message,
+                "type": upstream.get("type") or _ANTHROPIC_TYPES.get(error.status, explanation.type),
+                "message": upstream.get("message") or error.message,
+                "param": error.param,
                 "code": error.code,
+                "detail": error.detail,
+                # Where the official client looks for the code.
+                "details": {"error_code": error.code},
                 "docs_url": f"{docs_base_url}/errors/{error.code}",
+                "field_errors": [{"field": e.field, "message": e.message} for e in error.field_errors],
             },
             "request_id": request_id,
         }

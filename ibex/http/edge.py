@@ -12,6 +12,9 @@ from ibex.ids import uuid7
 
 logger = logging.getLogger(__name__)
 
+# What clients of that dialect ask for, by whatever base URL.
+_ANTHROPIC_PATHS = ("/v1/messages", "/messages", "/v1/v1/messages")
+
 
 class Mounted(Protocol):
     """An application that answers for paths of its own."""
@@ -95,19 +98,21 @@ class Edge:
     def _nothing_at(self, path: str) -> str:
         if f"/v1{path}" in self._routes or self._mounted.serves(f"/v1{path}"):
             return f"There is nothing at {path[:200]}. The base URL ends in /v1: try /v1{path[:200]}."
+        if path.startswith("/v1/v1/"):
+            return f"There is nothing at {path[:200]}. This client adds /v1 to its base URL itself."
         served = ", ".join(route for route in self._routes if route.startswith("/v1/"))
         return f"There is nothing at {path[:200]}. There are: {served}, and what /openapi.json lists."
 
     async def _refuse(self, scope: Scope, send: Send, error: IbexError) -> None:
         self._refused(error.status)
         request_id = str(uuid7())
-        dialect: Dialect = "anthropic" if scope["path"].startswith("/v1/messages") else "openai"
+        dialect: Dialect = "anthropic" if scope["path"].startswith(_ANTHROPIC_PATHS) else "openai"
         body = envelope(error, dialect, request_id=request_id, docs_base_url=self._docs_base_url)
         await respond(
             send,
             error.status,
             orjson.dumps(body),
-            headers={**error.headers, "X-Request-ID": request_id},
+            headers={**error.headers, **_request_id(dialect, request_id)},
             with_body=scope["method"] != "HEAD",
         )
 
@@ -118,6 +123,12 @@ class Edge:
         await receive()
         await self._shutdown()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _request_id(dialect: Dialect, request_id: str) -> Mapping[str, str]:
+    """Where the official client of each dialect looks for it."""
+    ours = {"X-Request-ID": request_id}
+    return {**ours, "Request-ID": request_id} if dialect == "anthropic" else ours
 
 
 def _with_head(methods: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:

@@ -1,14 +1,13 @@
 """Keeps a copy of what is forwarded and, once it is over, reads from it what the answer was and cost."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
-UsageSource = Literal["provider", "estimated", "none"]
+from ibex.proxy.dialects import OPENAI, Interface, Summary, Usage
 
 # Of a stream beyond this only the first block is kept, which names the model, and the last, with the usage.
 LARGEST_STREAM_KEPT = 4 << 20
@@ -16,33 +15,8 @@ LARGEST_STREAM_KEPT = 4 << 20
 _BLOCK = 64 << 10
 # Usage and finish reason stand in the last events; a provider may add a few of its own behind them.
 _EVENTS_FROM_END = 8
-# A comment or two may follow the end.
-_TAIL = 64
-# At the start of a line, because a model may well say it too.
-_DONE = re.compile(rb"[\r\n]data: ?\[DONE\]")
-# What an event of a stream that was cut off counts for: text, reasoning, or a piece of a tool's arguments; an
-# event that has several of them, which stand in one line, counts once.
-_PIECE = re.compile(rb'"(?:content|reasoning|reasoning_content|arguments)": ?"[^"][^\r\n]*')
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call. Estimated ones count the pieces of an answer that ended without a report."""
-
-    source: UsageSource = "none"
-    input: int | None = None
-    cached: int | None = None
-    output: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What an answer says about itself."""
-
-    usage: Usage
-    model: str | None
-    finish_reason: str | None
-
+# The model is in the first event, or behind a sign of life or two.
+_EVENTS_FROM_START = 3
 
 _NOTHING = Summary(Usage(), None, None)
 
@@ -50,9 +24,21 @@ _NOTHING = Summary(Usage(), None, None)
 class Capture:
     """The copy of one answer. Feeding it costs a hash and an append; reading it comes after the answer."""
 
-    __slots__ = ("_blocks", "_chunks", "_hash", "_is_stream", "_pieces", "_recent", "_summary", "size")
+    __slots__ = (
+        "_answer",
+        "_blocks",
+        "_chunks",
+        "_hash",
+        "_interface",
+        "_is_stream",
+        "_pieces",
+        "_recent",
+        "_summary",
+        "size",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, interface: Interface = OPENAI) -> None:
+        self._interface = interface
         # The first `_blocks` of the chunks are blocks whose pieces have been counted.
         self._chunks: list[bytes] = []
         self._blocks = 0
@@ -60,6 +46,7 @@ class Capture:
         self._pieces = 0
         self._hash = sha256()
         self._is_stream = False
+        self._answer: Mapping[str, Any] = {}
         self._summary: Summary | None = None
         self.size = 0
 
@@ -78,7 +65,8 @@ class Capture:
         self._hash.update(body)
         self.size = len(body)
         self._chunks = [body]
-        self._summary = _summary_of_object(answer)
+        self._answer = answer
+        self._summary = self._interface.object_summary(answer)
 
     def hexdigest(self) -> str:
         """SHA-256 of everything fed."""
@@ -91,11 +79,13 @@ class Capture:
 
     def is_done(self) -> bool:
         """Whether a stream said that it is complete."""
-        return self._is_stream and _DONE.search(self._tail()) is not None
+        return self._is_stream and self._interface.end.search(self._tail()) is not None
 
     def has_ended_well(self) -> bool:
-        """Whether a stream reached its end: `[DONE]`, or a finish reason from a provider that omits it."""
-        return self.is_done() or self.summary().finish_reason is not None
+        """Whether a stream reached its end, or has a finish reason where a provider may omit the end."""
+        if self.is_done():
+            return True
+        return self._interface.ends_with_its_reason and self.summary().finish_reason is not None
 
     def summary(self) -> Summary:
         """Read the copy, once nothing more will be fed.
@@ -106,11 +96,17 @@ class Capture:
             self._summary = self._summary_of_stream() if self._is_stream else _NOTHING
         return self._summary
 
+    def text(self) -> str:
+        """What the answer says, without reasoning and calls of tools; nothing when the copy is not whole."""
+        if not self._is_stream:
+            return self._interface.object_text(self._answer)
+        return self._interface.stream_text(_parsed(_events(self.body() or b"")))
+
     def _fold(self) -> None:
         """Make a block of the chunks since the last one, up to a line's end."""
         recent = b"".join(self._chunks[self._blocks :])
         end = recent.rfind(b"\n") + 1 or len(recent)
-        self._pieces += _pieces(recent, end)
+        self._pieces += self._count_pieces(recent, end)
         self._chunks[self._blocks :] = [recent[:end], recent[end:]]
         self._recent = len(recent) - end
         self._blocks += 1
@@ -120,34 +116,29 @@ class Capture:
 
     def _tail(self) -> bytes:
         """The end of a stream; what it begins with begins a line."""
-        tail = b""
+        tail, size = b"", self._interface.tail
         for chunk in reversed(self._chunks):
-            tail = chunk[-_TAIL:] + tail
-            if len(tail) >= _TAIL:
+            tail = chunk[-size:] + tail
+            if len(tail) >= size:
                 return tail
         return b"\n" + tail
 
     def _summary_of_stream(self) -> Summary:
-        """Read from the end, where the usage and the finish reason are; the first event names the model."""
         recent = b"".join(self._chunks[self._blocks :])
         last = self._chunks[self._blocks - 1] + recent if self._blocks else recent
         events = _events(last)
-        usage: Usage | None = None
-        finish_reason: str | None = None
-        for event in map(_parse, reversed(events[-_EVENTS_FROM_END:])):
-            if event is not None:
-                usage = usage or _usage(event.get("usage"))
-                finish_reason = finish_reason or _finish_reason(event)
-        if self._blocks > 1:
-            events = _events(self._chunks[0])
-        if usage is None and events:
-            usage = Usage("estimated", output=self._pieces + _pieces(recent, len(recent)))
-        first = _parse(events[0]) if events else None
-        return Summary(usage or Usage(), _text(first.get("model")) if first else None, finish_reason)
+        opening = _events(self._chunks[0]) if self._blocks > 1 else events
+        summary = self._interface.stream_summary(
+            _parsed(opening[:_EVENTS_FROM_START]), _parsed(events[-_EVENTS_FROM_END:])
+        )
+        if summary.usage.output is None and opening:
+            pieces = self._pieces + self._count_pieces(recent, len(recent))
+            usage = replace(summary.usage, source="estimated", output=pieces)
+            return replace(summary, usage=usage)
+        return summary
 
-
-def _summary_of_object(answer: Mapping[str, Any]) -> Summary:
-    return Summary(_usage(answer.get("usage")) or Usage(), _text(answer.get("model")), _finish_reason(answer))
+    def _count_pieces(self, data: bytes, end: int) -> int:
+        return len(self._interface.piece.findall(data, 0, end))
 
 
 def _events(data: bytes) -> list[bytes]:
@@ -156,40 +147,14 @@ def _events(data: bytes) -> list[bytes]:
     return [line[5:] for line in lines if line.startswith(b"data:") and b"[DONE]" not in line[:16]]
 
 
-def _pieces(data: bytes, end: int) -> int:
-    return len(_PIECE.findall(data, 0, end))
-
-
-def _parse(data: bytes) -> Mapping[str, Any] | None:
-    try:
-        parsed = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
-
-
-def _usage(reported: object) -> Usage | None:
-    if not isinstance(reported, dict):
-        return None
-    details = reported.get("prompt_tokens_details")
-    return Usage(
-        "provider",
-        input=_count(reported.get("prompt_tokens")),
-        cached=_count(details.get("cached_tokens")) if isinstance(details, dict) else None,
-        output=_count(reported.get("completion_tokens")),
-    )
-
-
-def _finish_reason(answer: Mapping[str, Any]) -> str | None:
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return None
-    return _text(choices[0].get("finish_reason"))
-
-
-def _text(value: object) -> str | None:
-    return value[:256].replace("\x00", "") if isinstance(value, str) else None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 31 else None
+def _parsed(events: Sequence[bytes]) -> list[Mapping[str, Any]]:
+    """Those that are objects."""
+    found: list[Mapping[str, Any]] = []
+    for event in events:
+        try:
+            parsed = orjson.loads(event)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(parsed, dict):
+            found.append(parsed)
+    return found

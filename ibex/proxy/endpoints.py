@@ -1,4 +1,4 @@
-"""The paths of the OpenAI dialect."""
+"""The paths that agents call."""
 
 import asyncio
 from functools import partial
@@ -10,9 +10,10 @@ from ibex.errors import IbexError
 from ibex.http import ClientAddress, Endpoint, Receive, Routes, Scope, Send
 from ibex.proxy.admission import Admission
 from ibex.proxy.call import Operation, Progress
+from ibex.proxy.dialects import ANTHROPIC
 from ibex.proxy.estimate import estimate_chat, estimate_embeddings
 from ibex.proxy.model_list import ModelList
-from ibex.proxy.payload import parse_chat, parse_embeddings
+from ibex.proxy.payload import parse_chat, parse_embeddings, parse_messages
 from ibex.proxy.pipeline import Pipeline
 from ibex.proxy.record import Recorder
 from ibex.proxy.reply import Reply
@@ -39,6 +40,15 @@ def routes(
         estimate_chat,
         has_session=True,
     )
+    messages = Operation(
+        "messages",
+        "/messages",
+        CHAT,
+        partial(parse_messages, message_limit=message_limit),
+        estimate_chat,
+        has_session=True,
+        interface=ANTHROPIC,
+    )
     embeddings = Operation(
         "embeddings",
         "/embeddings",
@@ -49,6 +59,7 @@ def routes(
     )
     return {
         "/v1/chat/completions": {"POST": partial(pipeline.run, chat)},
+        "/v1/messages": {"POST": partial(pipeline.run, messages)},
         "/v1/embeddings": {"POST": partial(pipeline.run, embeddings)},
         "/v1/models": {"GET": list_models(models, admission, recorder, client_address, docs_base_url)},
     }

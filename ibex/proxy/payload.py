@@ -37,15 +37,17 @@ class Payload:
 def parse_chat(body: bytes, message_limit: int) -> Payload:
     """A chat completion. Raises INVALID_JSON or VALIDATION_ERROR, naming every field that is wrong."""
     fields = _parse_object(body)
-    problems = _common_problems(fields)
-    messages = fields.get("messages")
-    if not isinstance(messages, list) or not messages:
-        problems.append(FieldError("messages", "must be a list with one message at least"))
-    elif len(messages) > message_limit:
-        problems.append(FieldError("messages", f"has {len(messages)} messages; {message_limit} are accepted"))
-    else:
-        problems.extend(_message_problems(messages))
-    return _checked(fields, problems)
+    problems = [*_common_problems(fields), *_conversation_problems(fields, message_limit)]
+    return _checked(fields, problems, fields.get("user"), "user")
+
+
+def parse_messages(body: bytes, message_limit: int) -> Payload:
+    """A call in Anthropic's dialect. Raises INVALID_JSON or VALIDATION_ERROR."""
+    fields = _parse_object(body)
+    problems = [*_common_problems(fields), *_conversation_problems(fields, message_limit)]
+    metadata = fields.get("metadata")
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return _checked(fields, problems, user, "metadata.user_id")
 
 
 def parse_embeddings(body: bytes) -> Payload:
@@ -54,7 +56,7 @@ def parse_embeddings(body: bytes) -> Payload:
     problems = _common_problems(fields)
     if not isinstance(fields.get("input"), str | list) or not fields["input"]:
         problems.append(FieldError("input", "must be a text or a list, and not empty"))
-    return replace(_checked(fields, problems), streams=False)
+    return replace(_checked(fields, problems, fields.get("user"), "user"), streams=False)
 
 
 def _parse_object(body: bytes) -> dict[str, Any]:
@@ -81,13 +83,15 @@ def _common_problems(fields: Mapping[str, Any]) -> list[FieldError]:
         problems.append(FieldError("model", f"must have {_LONGEST_MODEL} printable characters at most"))
     if not isinstance(fields.get("stream"), bool | None):
         problems.append(FieldError("stream", "must be true or false"))
-    user = fields.get("user")
-    if isinstance(user, str) and (len(user) > _LONGEST_USER or "\x00" in user):
-        problems.append(FieldError("user", f"must have {_LONGEST_USER} characters at most, none of them NUL"))
     return problems
 
 
-def _message_problems(messages: list[Any]) -> list[FieldError]:
+def _conversation_problems(fields: Mapping[str, Any], message_limit: int) -> list[FieldError]:
+    messages = fields.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return [FieldError("messages", "must be a list with one message at least")]
+    if len(messages) > message_limit:
+        return [FieldError("messages", f"has {len(messages)} messages; {message_limit} are accepted")]
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
             return [FieldError(f"messages.{index}", "must be an object")]
@@ -96,7 +100,11 @@ def _message_problems(messages: list[Any]) -> list[FieldError]:
     return []
 
 
-def _checked(fields: dict[str, Any], problems: list[FieldError]) -> Payload:
+def _checked(fields: dict[str, Any], problems: list[FieldError], user: object, user_field: str) -> Payload:
+    """The payload, unless something is wrong; `user` is the end user as the dialect names one."""
+    if isinstance(user, str) and (len(user) > _LONGEST_USER or "\x00" in user):
+        message = f"must have {_LONGEST_USER} characters at most, none of them NUL"
+        problems = [*problems, FieldError(user_field, message)]
     if problems:
         raise IbexError(
             ErrorCode.VALIDATION_ERROR,
@@ -104,7 +112,6 @@ def _checked(fields: dict[str, Any], problems: list[FieldError]) -> Payload:
             param=problems[0].field,
             field_errors=problems,
         )
-    user = fields.get("user")
     return Payload(
         fields,
         fields["model"],

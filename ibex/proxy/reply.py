@@ -12,6 +12,8 @@ from ibex.telemetry import StepClock
 
 _JSON = b"application/json"
 _SSE_END = b"\n"
+# Clients of the one dialect know an error by its body, those of the other by the name of its event.
+_ERROR_EVENT: Mapping[Dialect, bytes] = {"openai": b"data: ", "anthropic": b"event: error\ndata: "}
 
 
 class Reply:
@@ -35,6 +37,9 @@ class Reply:
             (b"x-request-id", self.request_id.encode()),
             (b"x-trace-id", request.trace.trace_id.encode()),
         ]
+        if dialect == "anthropic":
+            # Where the official client looks for it.
+            self._headers.append((b"request-id", self.request_id.encode()))
         self.status = 0
         self.content_type = ""
         self.size = 0
@@ -81,7 +86,7 @@ class Reply:
         """Send an error: as a response, or, when a stream has begun, as its last event."""
         body = orjson.dumps(self._envelope(error))
         if self.has_started:
-            await self.finish(_SSE_END + b"data: " + body + b"\n\n")
+            await self.finish(_SSE_END + _ERROR_EVENT[self._dialect] + body + b"\n\n")
             return
         self.add_headers(error.headers)
         if error.status == 401:

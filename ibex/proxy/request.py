@@ -8,7 +8,7 @@ from ibex.http import ClientAddress, RequestHeaders, Scope
 from ibex.ids import uuid7
 from ibex.telemetry import Trace, trace_of
 
-OperationName = Literal["chat_completions", "embeddings", "models"]
+OperationName = Literal["chat_completions", "messages", "embeddings", "models"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from ibex.proxy import repository
-from ibex.proxy.capture import UsageSource
+from ibex.proxy.dialects import UsageSource
 from ibex.storage import Postgres
 from ibex.storage.write_behind import WriteBehind
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ibex.rest.openapi import failures
+from ibex.rest.openapi import ANTHROPIC_ERROR, ERROR, failures
 
 _OBJECT = {"type": "object", "additionalProperties": True}
 _AGENT = (
@@ -11,15 +11,22 @@ _AGENT = (
     "The agent that calls, by id or slug; not needed by a token that is bound to one.",
 )
 _SESSION = ("X-IBEX-Session-ID", "The conversation; without it the call begins one of its own.")
-_END_USER = ("X-IBEX-User-ID", "The end user that the call is about; else the body's `user`.")
+_END_USER = (
+    "X-IBEX-User-ID",
+    "The end user that the call is about; else the body's `user`, in Anthropic's dialect `metadata.user_id`.",
+)
 _PROVIDER_KEY = ("X-IBEX-Provider-Key", "A key for the provider, where the organization allows that.")
 _IDEMPOTENCY = ("Idempotency-Key", "A request that is sent again with it is answered as the first was.")
 _EVERY_CALL = (_AGENT, _END_USER, _PROVIDER_KEY, _IDEMPOTENCY)
+_ANTHROPICS = (
+    ("anthropic-version", "The version of the interface, for the provider; 2023-06-01 unless it is said."),
+    ("anthropic-beta", "Betas of the interface, for the provider."),
+)
 _ANYBODY: list[dict[str, list[str]]] = []
 
 
 def paths() -> dict[str, Any]:
-    """What agents call is OpenAI's interface, of which only the frame is described here."""
+    """What agents call are OpenAI's interface and Anthropic's, of which only the frame is described here."""
     return {
         "/v1/chat/completions": {
             "post": _call(
@@ -29,6 +36,18 @@ def paths() -> dict[str, Any]:
                 ["memory:read", "session:create", "session:read"],
                 (_SESSION, *_EVERY_CALL),
                 {"model": "mock", "messages": [{"role": "user", "content": "Hello!"}]},
+            )
+        },
+        "/v1/messages": {
+            "post": _call(
+                "create_message",
+                "Create a message",
+                "As Anthropic's, streamed or whole; fields that IBEX does not know are forwarded. "
+                "The token may be in `x-api-key`, where Anthropic's client puts it.",
+                ["memory:read", "session:create", "session:read"],
+                (_SESSION, *_EVERY_CALL, *_ANTHROPICS),
+                {"model": "mock", "max_tokens": 1_000, "messages": [{"role": "user", "content": "Hello!"}]},
+                error=ANTHROPIC_ERROR,
             )
         },
         "/v1/embeddings": {
@@ -88,6 +107,8 @@ def _call(
     needs: list[str],
     headers: Iterable[tuple[str, str]],
     example: object,
+    *,
+    error: str = ERROR,
 ) -> dict[str, Any]:
     streamed = {"text/event-stream": {"schema": {"type": "string"}}} if "messages" in str(example) else {}
     return {
@@ -107,7 +128,7 @@ def _call(
                 "description": "The provider's answer.",
                 "content": {"application/json": {"schema": _OBJECT}, **streamed},
             },
-            **failures(),
+            **failures(error),
         },
     }
 

@@ -9,11 +9,12 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ibex.errors import ErrorCode
+from ibex.rest.envelopes import anthropic_error_schema, error_schema
 from ibex.rest.examples import example_of, restore_nulls
 
 PATH = "/openapi.json"
 ERROR = "Error"
+ANTHROPIC_ERROR = "AnthropicError"
 
 _DESCRIPTION = """\
 One service between agents and their LLM providers.
@@ -23,11 +24,12 @@ What is not there and what is another organization's are answered alike: 403 `AC
 Match errors on `code`.
 """
 _TAGS = {
-    "calls": "What agents call, in OpenAI's dialect.",
+    "calls": "What agents call, in OpenAI's dialect and in Anthropic's.",
     "organization": "The organization of the token.",
     "platform": "All organizations, for whoever runs the installation.",
     "users": "People, with a role each.",
     "agents": "Whom tokens act as.",
+    "directives": "What agents are told at the front of every call, in versions.",
     "tokens": "What callers prove themselves with.",
     "limits": "How much tokens, agents, end users and organizations may ask.",
     "provider credentials": "Keys for providers that an organization has of its own.",
@@ -66,7 +68,8 @@ def describe(application: FastAPI, server: str, beside: Mapping[str, Any]) -> di
         schemas.pop(name, None)
     for schema in schemas.values():
         restore_nulls(schema)
-    schemas[ERROR] = _error_schema()
+    schemas[ERROR] = error_schema()
+    schemas[ANTHROPIC_ERROR] = anthropic_error_schema()
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "A token of IBEX: `ibex_pat_…`"}
     }
@@ -90,9 +93,9 @@ def needs_of(route: APIRoute) -> list[str] | None:
     return None
 
 
-def failures() -> dict[str, Any]:
+def failures(schema: str = ERROR) -> dict[str, Any]:
     """Every answer that is an error."""
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ERROR}"}}}
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     return {
         "4XX": {"description": "The request cannot be served; `code` says why.", "content": content},
         "5XX": {"description": "Something that is needed fails; try again.", "content": content},
@@ -129,46 +132,3 @@ def _tags(paths: Mapping[str, Any]) -> list[dict[str, str]]:
     used = {tag for item in paths.values() for operation in item.values() for tag in operation["tags"]}
     known = [{"name": name, "description": text} for name, text in _TAGS.items() if name in used]
     return [*known, *({"name": name} for name in sorted(used - set(_TAGS)))]
-
-
-def _error_schema() -> dict[str, Any]:
-    nullable = {"type": ["string", "null"]}
-    fields = {
-        "message": {"type": "string", "description": "A sentence for people; it may change."},
-        "type": {"type": "string"},
-        "param": {**nullable, "description": "The field, parameter or header that is wrong."},
-        "code": {"type": "string", "enum": [str(code) for code in ErrorCode]},
-        "detail": nullable,
-        "docs_url": {"type": "string"},
-        "request_id": {"type": "string"},
-        "timestamp": {"type": "string", "format": "date-time"},
-        "field_errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                "required": ["field", "message"],
-            },
-        },
-    }
-    return {
-        "type": "object",
-        "description": "What every failure is answered with.",
-        "properties": {"error": {"type": "object", "properties": fields, "required": list(fields)}},
-        "required": ["error"],
-        "examples": [
-            {
-                "error": {
-                    "message": "The token lacks a permission that this call needs.",
-                    "type": "permission_error",
-                    "param": None,
-                    "code": "INSUFFICIENT_PERMISSIONS",
-                    "detail": "Missing: token:create.",
-                    "docs_url": "http://127.0.0.1:8080/errors/INSUFFICIENT_PERMISSIONS",
-                    "request_id": "01a20747-378d-70c7-a843-85766e82a988",
-                    "timestamp": "2030-01-31T12:00:00.000+00:00",
-                    "field_errors": [],
-                }
-            }
-        ],
-    }

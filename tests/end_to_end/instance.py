@@ -29,7 +29,7 @@ _PATIENCE = 60.0
 _DEADLINES = {"IBEX_AUTH_TIMEOUT_SECONDS": "5", "IBEX_REDIS_TIMEOUT_SECONDS": "5"}
 # Most tests are not about meaning, and those that are name the model that the tests have.
 _NO_MODEL = {"IBEX_EMBEDDER_KIND": "none"}
-_FOREIGN = ("IBEX_", "OPENAI_", "OTEL_")
+_FOREIGN = ("IBEX_", "ANTHROPIC_", "OPENAI_", "OTEL_")
 
 
 def free_port() -> int:

@@ -52,6 +52,20 @@ def test_the_variables_of_openai_alone_configure_a_provider(
     assert "  providers    openai (from OPENAI_API_KEY)\n" in instance.stderr
 
 
+def test_the_key_of_anthropic_alone_configures_a_provider_and_the_first_call(
+    launch: Launch, data_dir: Path
+) -> None:
+    instance = launch(data_dir=data_dir, extra={"ANTHROPIC_API_KEY": "sk-ant-from-the-environment"})
+    said = instance.wait_ready().stderr
+    assert "  providers    anthropic (from ANTHROPIC_API_KEY)\n" in said
+    assert "needs: pip install anthropic\n" in said
+    assert f'client = Anthropic(base_url="{instance.url}", api_key=kept["token"])' in said
+    assert f"curl {instance.url}/v1/messages" in said
+    assert "sk-ant-from-the-environment" not in instance.stdout + said
+    with pytest.raises(InternalServerError, match="call /v1/messages"):
+        say(instance, "claude-haiku-4-5")
+
+
 def test_with_addresses_given_nothing_is_started(
     launch: Launch, outside: tuple[PostgresServer, ValkeyServer]
 ) -> None:

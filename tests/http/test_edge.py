@@ -62,9 +62,12 @@ async def test_an_endpoint_that_fails_is_an_internal_error(
 
 async def test_anthropic_clients_are_answered_in_their_dialect(client: httpx2.AsyncClient) -> None:
     async with client:
-        body = (await client.post("/v1/messages")).json()
-    assert body["type"] == "error"
+        answer = await client.post("/v1/messages")
+        (body, other) = (answer.json(), (await client.post("/v1/v1/messages")).json())
+    assert body["type"] == other["type"] == "error"
     assert body["error"]["type"] == "not_found_error"
+    assert body["request_id"] == answer.headers["request-id"] == answer.headers["x-request-id"]
+    assert "adds /v1 to its base URL itself" in other["error"]["message"]
 
 
 async def test_what_is_mounted_answers_for_its_own_paths_only(client: httpx2.AsyncClient) -> None:

@@ -28,9 +28,11 @@ class Request:
 
     @property
     def key(self) -> str | None:
-        """The key it came with, as a bearer token."""
+        """The key it came with, as a bearer token or in a header of its own."""
         authorization = self.header("authorization")
-        return authorization.removeprefix("Bearer ") if authorization is not None else None
+        return (
+            authorization.removeprefix("Bearer ") if authorization is not None else self.header("x-api-key")
+        )
 
     def json(self) -> Any:
         """The body as JSON; raises ``json.JSONDecodeError`` when it is none."""
@@ -90,7 +92,8 @@ class Exchange:
 
     async def head(self, status: int, headers: Mapping[str, str]) -> None:
         """Write a status line and headers."""
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Overloaded"
+        lines = [f"HTTP/1.1 {status} {phrase}"]
         lines += [f"{name}: {value}" for name, value in {"x-request-id": "req_stub", **headers}.items()]
         await self.raw("\r\n".join([*lines, "", ""]).encode("latin-1"))
 

@@ -1,4 +1,4 @@
-"""A scriptable OpenAI-compatible provider on a loopback port."""
+"""A scriptable provider on a loopback port, which speaks OpenAI's dialect and Anthropic's."""
 
 import asyncio
 from collections import deque
@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from . import payloads
+from . import messages, payloads
 from .behaviours import Behaviour, ordinary, status
 from .catalogue import catalogue
 from .connection import Connection
@@ -31,6 +31,7 @@ class StubProvider:
         self.gate = Gate()
         self.otherwise: Behaviour = ordinary
         self._models = catalogue()
+        self._messages: dict[str, Behaviour] = {}
         self._paths: dict[str, Behaviour] = {"/models": self._list_models, "/embeddings": _embed}
         self._script: deque[Behaviour] = deque()
         self._exchanges: list[Exchange] = []
@@ -83,8 +84,12 @@ class StubProvider:
         """Answer chat requests for ``model`` with ``behaviour``."""
         self._models[model] = behaviour
 
+    def on_messages(self, model: str, behaviour: Behaviour) -> None:
+        """Answer requests for ``model`` in Anthropic's dialect with ``behaviour``."""
+        self._messages[model] = behaviour
+
     def on_path(self, path: str, behaviour: Behaviour) -> None:
-        """Answer every request whose path ends in ``path`` (say ``/messages``) with ``behaviour``."""
+        """Answer every request whose path ends in ``path`` (say ``/embeddings``) with ``behaviour``."""
         self._paths[path] = behaviour
 
     def script(self, *sequence: Behaviour) -> None:
@@ -131,6 +136,8 @@ class StubProvider:
             if self._script:
                 return self._script.popleft()
             return self._models.get(exchange.request.model, self.otherwise)
+        if path.endswith("/messages"):
+            return self._messages.get(exchange.request.model, messages.ordinary)
         return next((self._paths[end] for end in self._paths if path.endswith(end)), status(404))
 
     async def _list_models(self, exchange: Exchange) -> None:

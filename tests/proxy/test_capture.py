@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ibex.proxy.capture import LARGEST_STREAM_KEPT, Capture, Summary, Usage
+from ibex.proxy.capture import LARGEST_STREAM_KEPT, Capture
+from ibex.proxy.dialects import Summary, Usage
 from tests.providers import payloads
 
 JSON = st.recursive(

@@ -59,6 +59,8 @@ def test_no_number_is_too_large_to_be_counted(huge: float) -> None:
         {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}},
         {"type": "input_audio", "input_audio": {"data": "A" * 100_000, "format": "wav"}},
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "A" * 100_000}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 100_000}},
+        {"type": "document", "source": {"type": "base64", "data": "A" * 100_000}},
     ],
 )
 def test_what_is_sent_along_does_not_count_as_text(part: dict[str, Any]) -> None:
@@ -66,8 +68,25 @@ def test_what_is_sent_along_does_not_count_as_text(part: dict[str, Any]) -> None
     assert ATTACHMENT < estimate([text, part, part]) - ATTACHMENT - ASSUMED_ANSWER < ATTACHMENT + 200
 
 
+def test_what_a_tool_has_shown_does_not_count_as_text_either() -> None:
+    image = {"type": "image", "source": {"type": "base64", "data": "A" * 100_000}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "See"}, image]}
+    assert ATTACHMENT < estimate([result, result]) - ATTACHMENT - ASSUMED_ANSWER < ATTACHMENT + 200
+
+
+def test_a_document_that_is_written_out_counts_as_the_text_it_is() -> None:
+    document = {"type": "document", "source": {"type": "text", "data": "x" * 100_000}}
+    assert estimate([document]) == of_body([document]) + ASSUMED_ANSWER
+
+
 @pytest.mark.parametrize(
-    "content", [None, [], [1], [{}], [{"type": "image_url"}], [{"type": "file", "file": 7}]]
+    "content",
+    [
+        *(None, [], [1], [{}], [{"type": "image_url"}], [{"type": "file", "file": 7}]),
+        *([{"type": ["image"]}], [{"type": "image", "source": "x"}]),
+        [{"type": "tool_result", "content": [7, {"type": "tool_result", "content": [{"type": "image"}]}]}],
+        [{"type": "tool_result", "content": "x"}],
+    ],
 )
 def test_a_content_of_any_shape_is_counted(content: object) -> None:
     assert estimate(content) >= of_body(content)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from ibex.errors import Dialect
+from ibex.proxy.providers.anthropic import ANTHROPIC_VERSION, AnthropicProvider
 from ibex.proxy.providers.base import Provider
 from ibex.proxy.providers.breaker import CircuitBreaker
 from ibex.proxy.providers.calling import Upstream
@@ -10,10 +12,15 @@ from ibex.proxy.providers.openai import OpenAIProvider
 from ibex.proxy.providers.retry import RetryPolicy
 from ibex.settings import ProviderSettings
 
-__all__ = ["Provider", "Upstream", "build_upstreams"]
+__all__ = ["ANTHROPIC_VERSION", "Provider", "Upstream", "build_upstreams"]
 
 # A shorter header, `true` say, is no secret, and taking it out of messages would mutilate them.
 _SHORTEST_SECRET = 8
+_DIALECTS: Mapping[str, tuple[Dialect, ...]] = {
+    "openai": ("openai",),
+    "anthropic": ("anthropic",),
+    "mock": ("openai", "anthropic"),
+}
 
 
 def build_upstreams(settings: Mapping[str, ProviderSettings], user_agent: str) -> dict[str, Upstream]:
@@ -22,18 +29,23 @@ def build_upstreams(settings: Mapping[str, ProviderSettings], user_agent: str) -
 
 
 def _upstream(name: str, settings: ProviderSettings, user_agent: str) -> Upstream:
-    provider: Provider = (
-        MockProvider(name) if settings.kind == "mock" else OpenAIProvider(settings, user_agent)
-    )
     return Upstream(
         name=name,
-        provider=provider,
+        provider=_provider(name, settings, user_agent),
         timeouts=settings.timeouts,
         retries=RetryPolicy.of(settings.retries),
         breaker=CircuitBreaker(),
         secrets=_secrets(settings),
         takes_keys=settings.kind != "mock",
+        dialects=_DIALECTS[settings.kind],
     )
+
+
+def _provider(name: str, settings: ProviderSettings, user_agent: str) -> Provider:
+    if settings.kind == "mock":
+        return MockProvider(name)
+    kind = AnthropicProvider if settings.kind == "anthropic" else OpenAIProvider
+    return kind(settings, user_agent)
 
 
 def _secrets(settings: ProviderSettings) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from ibex.errors import ErrorCode, IbexError
+from ibex.errors import Dialect, ErrorCode, IbexError
 from ibex.http import Deadline
 from ibex.http1 import BrokenAnswerError, UnreachableError
 from ibex.proxy.providers.base import (
@@ -27,7 +27,10 @@ _SSE_FIELDS = (b"data", b"event", b"id", b"retry", b":")
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A provider with what governs the calls to it; `takes_keys` when its calls can be made with any key."""
+    """A provider with what governs the calls to it.
+
+    `dialects` are those it speaks; `takes_keys` is whether its calls can be made with any key.
+    """
 
     name: str
     provider: Provider
@@ -36,6 +39,7 @@ class Upstream:
     breaker: CircuitBreaker
     secrets: tuple[str, ...] = field(repr=False)
     takes_keys: bool = True
+    dialects: tuple[Dialect, ...] = ("openai",)
 
 
 @dataclass(frozen=True, slots=True)

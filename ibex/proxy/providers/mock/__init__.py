@@ -1,4 +1,4 @@
-"""The built-in provider: answers in OpenAI's shapes, in process, without a key, the same every time."""
+"""The built-in provider: answers in either dialect, in process, without a key, the same every time."""
 
 from ibex.proxy.providers.mock.provider import MockProvider
 

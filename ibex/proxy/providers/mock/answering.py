@@ -19,27 +19,34 @@ _MOST_QUOTES = 3
 # An answer is made `n` times over, so it must not grow with the request.
 _LONGEST_QUOTE = 4_000
 _WORD = re.compile(r"\S+\s*")
-_ATTACHMENTS = {"image_url": "image", "input_audio": "audio clip", "file": "file"}
+_ATTACHMENTS = {
+    "image_url": "image",
+    "image": "image",
+    "input_audio": "audio clip",
+    "file": "file",
+    "document": "document",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one choice says: either text or tool calls."""
+    """What one choice says: either text or tool calls. `stopped_at` is the stop sequence it ran into."""
 
     text: str
     tool_calls: tuple[ToolCall, ...]
     finish_reason: Literal["stop", "length", "tool_calls"]
+    stopped_at: str | None = None
 
 
 def answer(request: ChatRequest) -> Answer:
     called = tool_calls(request)
     if called:
         return Answer("", called, "tool_calls")
-    text = _up_to_stop(_text(request), request.stop or ())
+    text, stopped_at = _up_to_stop(_text(request), request.stop or ())
     words = split_words(text)
     if request.longest_answer is not None and len(words) > request.longest_answer:
         return Answer("".join(words[: request.longest_answer]).rstrip(), (), "length")
-    return Answer(text, (), "stop")
+    return Answer(text, (), "stop", stopped_at)
 
 
 def split_words(text: str) -> list[str]:
@@ -118,6 +125,10 @@ def _clipped(text: str) -> str:
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
 
 
-def _up_to_stop(text: str, sequences: Sequence[str]) -> str:
-    ends = [text.find(sequence) for sequence in sequences if sequence]
-    return text[: min((end for end in ends if end >= 0), default=len(text))]
+def _up_to_stop(text: str, sequences: Sequence[str]) -> tuple[str, str | None]:
+    """What comes before the first of the sequences, and which one that is."""
+    found = [(text.find(sequence), sequence) for sequence in sequences if sequence and sequence in text]
+    if not found:
+        return text, None
+    end, sequence = min(found)
+    return text[:end], sequence

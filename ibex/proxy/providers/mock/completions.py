@@ -123,12 +123,13 @@ def _deltas(completion: Completion, index: int) -> Iterator[tuple[dict[str, Any]
             "function": {"name": call.name, "arguments": ""},
         }
         yield {"tool_calls": [opening]}, None
-        for fragment in _fragments(call.arguments):
+        for fragment in fragments(call.arguments):
             yield {"tool_calls": [{"index": position, "function": {"arguments": fragment}}]}, None
     yield {}, answer.finish_reason
 
 
-def _fragments(text: str) -> Iterable[str]:
+def fragments(text: str) -> Iterable[str]:
+    """A text in a few pieces, as it is streamed."""
     size = -(-len(text) // _ARGUMENT_FRAGMENTS)
     return (text[start : start + size] for start in range(0, len(text), size))
 

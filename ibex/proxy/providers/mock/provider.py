@@ -7,10 +7,13 @@ from typing import Any
 
 from multidict import CIMultiDict
 
+from ibex.errors import Dialect
 from ibex.proxy.providers.base import ProviderRequest
 from ibex.proxy.providers.mock.completions import CREATED, complete
+from ibex.proxy.providers.mock.conversations import MessagesRequest
 from ibex.proxy.providers.mock.embeddings import embed
 from ibex.proxy.providers.mock.errors import InvalidRequestError, refusal, requested_error, unknown_path
+from ibex.proxy.providers.mock.messages import reply
 from ibex.proxy.providers.mock.requests import ChatRequest, EmbeddingsRequest, parse
 from ibex.proxy.providers.mock.response import EVENT_STREAM, JSON, MockResponse, broken_off
 
@@ -37,8 +40,12 @@ class MockProvider:
             if request.path == "/embeddings":
                 texts = parse(EmbeddingsRequest, request.body)
                 return await _respond(texts.model, embed(texts), streams=False)
+            if request.path == "/messages":
+                asked = parse(MessagesRequest, request.body)
+                chunks = reply(asked, request.body)
+                return await _respond(asked.model, chunks, streams=bool(asked.stream), dialect="anthropic")
         except InvalidRequestError as error:
-            return refusal(error)
+            return refusal(error, "anthropic" if request.path == "/messages" else "openai")
         return unknown_path(request.path)
 
     async def models(self) -> Sequence[Mapping[str, Any]]:
@@ -48,10 +55,12 @@ class MockProvider:
         """Nothing is held open."""
 
 
-async def _respond(model: str, chunks: Iterator[bytes], *, streams: bool) -> MockResponse:
+async def _respond(
+    model: str, chunks: Iterator[bytes], *, streams: bool, dialect: Dialect = "openai"
+) -> MockResponse:
     """The answer with these chunks, unless the model is one that asks for trouble."""
     if (error := _ERROR_MODEL.fullmatch(model)) is not None:
-        return requested_error(int(error[1]))
+        return requested_error(int(error[1]), dialect)
     if model == "mock-hang":
         await asyncio.Event().wait()
     if model == "mock-break":

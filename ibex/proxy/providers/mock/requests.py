@@ -15,7 +15,7 @@ _MOST_INPUTS = 2_048
 _MOST_DIMENSIONS = 4_096
 
 
-def _as_parts(content: object) -> object:
+def as_parts(content: object) -> object:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
@@ -30,11 +30,11 @@ def _as_inputs(value: object) -> object:
     return value
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
-class Part(_Wire):
+class Part(Wire):
     type: str
     text: str | None = None
 
@@ -45,19 +45,19 @@ class Part(_Wire):
         return self
 
 
-class CalledFunction(_Wire):
+class CalledFunction(Wire):
     name: str
     arguments: str
 
 
-class PastToolCall(_Wire):
+class PastToolCall(Wire):
     id: str
     function: CalledFunction | None = None
 
 
-class Message(_Wire):
+class Message(Wire):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: Annotated[list[Part] | None, BeforeValidator(_as_parts)] = None
+    content: Annotated[list[Part] | None, BeforeValidator(as_parts)] = None
     tool_calls: list[PastToolCall] | None = None
     tool_call_id: str | None = None
 
@@ -79,41 +79,41 @@ class Message(_Wire):
         return [part.type for part in self.content or () if part.type != "text"]
 
 
-class Function(_Wire):
+class Function(Wire):
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
     parameters: dict[str, Any] | None = None
 
 
-class Tool(_Wire):
+class Tool(Wire):
     type: Literal["function"]
     function: Function
 
 
-class ToolChoiceFunction(_Wire):
+class ToolChoiceFunction(Wire):
     name: str
 
 
-class NamedToolChoice(_Wire):
+class NamedToolChoice(Wire):
     type: Literal["function"]
     function: ToolChoiceFunction
 
 
-class JsonSchema(_Wire):
+class JsonSchema(Wire):
     name: str
     # `schema` is a method of pydantic's own.
     definition: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
 
 
-class ResponseFormat(_Wire):
+class ResponseFormat(Wire):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
 
 
-class StreamOptions(_Wire):
+class StreamOptions(Wire):
     include_usage: bool | None = None
 
 
-class ModelRequest(_Wire):
+class ModelRequest(Wire):
     """What every request has."""
 
     model: Annotated[str, Field(min_length=1)]

@@ -1,0 +1,1 @@
+"""What is read from answers in each dialect."""
