@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from uuid import UUID
 
-Kind = Literal["token", "agent", "user", "organization", "credentials", "limits"]
+Kind = Literal["token", "agent", "user", "organization", "credentials", "limits", "directive"]
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -12,7 +12,8 @@ _KINDS: tuple[Kind, ...] = get_args(Kind)
 class Change:
     """What changed. Nothing else travels: the receiver asks the database for the truth.
 
-    `id` is that of the token, agent or user, and of the organization for everything else.
+    `id` is that of the token, agent or user, for a directive that of its agent, and of the organization for
+    everything else.
     """
 
     kind: Kind

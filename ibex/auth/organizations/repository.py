@@ -17,6 +17,7 @@ class Organization:
     status: str
     allows_caller_keys: bool
     memory_pii: str
+    memory_capture: bool
     created_at: datetime
     delete_after: datetime | None
 
@@ -28,11 +29,13 @@ class Choices:
     Parameters
     ----------
     memory_pii: what is done with a memory that holds personal data: `allow`, `redact` or `quarantine`.
+    memory_capture: whether what is said to its agents, and answered, is remembered.
     """
 
     name: str | None = None
     allows_caller_keys: bool | None = None
     memory_pii: str | None = None
+    memory_capture: bool | None = None
 
 
 async def find_by_slug(postgres: Postgres, slug: str) -> UUID | None:
@@ -47,7 +50,8 @@ async def find(postgres: Postgres, org_id: UUID) -> Organization | None:
     return await postgres.fetch_one(
         org_id,
         """
-        SELECT id, slug, name, status, allows_caller_keys, memory_pii, created_at, delete_after
+        SELECT
+            id, slug, name, status, allows_caller_keys, memory_pii, memory_capture, created_at, delete_after
         FROM ibex.organizations
         WHERE id = %s
         """,
@@ -105,7 +109,8 @@ async def update(connection: Connection, org_id: UUID, choices: Choices) -> None
         UPDATE ibex.organizations
         SET name = coalesce(%(name)s, name),
             allows_caller_keys = coalesce(%(allows_caller_keys)s, allows_caller_keys),
-            memory_pii = coalesce(%(memory_pii)s, memory_pii)
+            memory_pii = coalesce(%(memory_pii)s, memory_pii),
+            memory_capture = coalesce(%(memory_capture)s, memory_capture)
         WHERE id = %(org_id)s
         """,
         {**asdict(choices), "org_id": org_id},

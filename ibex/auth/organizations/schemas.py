@@ -20,6 +20,7 @@ _SHOWN: dict[str, JsonValue] = {
     "status": "active",
     "allows_caller_keys": False,
     "memory_pii": "redact",
+    "memory_capture": True,
     "created_at": "2030-01-31T12:00:00Z",
     "delete_after": None,
 }
@@ -53,6 +54,9 @@ class OrganizationChange(Body):
     memory_pii: MemoryPii | None = Field(
         None, description="What is done with a memory that holds personal data."
     )
+    memory_capture: StrictBool | None = Field(
+        None, description="Whether what is said to its agents, and answered, is remembered."
+    )
 
     def choices(self) -> Choices:
         return Choices(**self.model_dump())
@@ -69,6 +73,7 @@ class OrganizationView(BaseModel):
     status: Literal["active", "suspended", "deleting"]
     allows_caller_keys: bool
     memory_pii: MemoryPii
+    memory_capture: bool
     created_at: datetime
     delete_after: datetime | None = Field(description="When it is erased, if it is being deleted.")
 

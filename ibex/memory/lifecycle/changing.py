@@ -7,10 +7,11 @@ from uuid import UUID
 
 from ibex.auth import audit
 from ibex.auth.actor import Actor
+from ibex.auth.agents.ownership import check_owner
 from ibex.auth.audit import AuditEvent
 from ibex.auth.names import conflict, no_access
 from ibex.ids import uuid7
-from ibex.memory.lifecycle.ownership import check_owner, found
+from ibex.memory.lifecycle.ownership import found
 from ibex.memory.memory import Memory
 from ibex.memory.repository import changes, conflicts, partitions, reads, writes
 from ibex.memory.repository.changes import NewVersion

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from ibex.auth import audit
 from ibex.auth.actor import Actor
+from ibex.auth.agents.ownership import check_owner
 from ibex.auth.audit import AuditEvent
 from ibex.auth.names import conflict, invalid, no_access
 from ibex.memory.lifecycle.changing import Changing, Step
-from ibex.memory.lifecycle.ownership import check_owner
 from ibex.memory.memory import Memory
 from ibex.memory.repository import conflicts
 from ibex.memory.repository.conflicts import ConflictStatus, StoredConflict

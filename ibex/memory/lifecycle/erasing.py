@@ -4,11 +4,12 @@ from uuid import UUID
 
 from ibex.auth import audit
 from ibex.auth.actor import Actor
+from ibex.auth.agents.ownership import check_owner
 from ibex.auth.audit import AuditEvent
 from ibex.auth.names import conflict
 from ibex.ids import uuid7
 from ibex.memory.lifecycle.changing import OnChanged
-from ibex.memory.lifecycle.ownership import check_owner, found
+from ibex.memory.lifecycle.ownership import found
 from ibex.memory.repository import erasure, partitions, reads
 from ibex.memory.repository.erasure import Certificate, Doomed
 from ibex.memory.repository.partitions import PartitionKey

@@ -1,52 +1,9 @@
 """Whose memories somebody may touch."""
 
-from typing import Protocol
-from uuid import UUID
-
 from ibex.auth.actor import Actor
-from ibex.auth.names import as_uuid, no_access
-from ibex.errors import ErrorCode, IbexError
+from ibex.auth.agents.ownership import check_owner
+from ibex.auth.names import no_access
 from ibex.memory.memory import Memory
-
-
-class Identified(Protocol):
-    @property
-    def id(self) -> UUID: ...
-
-
-class Agents(Protocol):
-    """Where agents are found by id or slug."""
-
-    async def resolve(self, org_id: UUID, reference: str) -> Identified:
-        """Raises ACCESS_DENIED when the organization has no such agent."""
-        ...
-
-
-async def agent_of(agents: Agents, actor: Actor, reference: str | None) -> UUID:
-    """The agent that is meant: by id or slug, or the one that the token is bound to.
-
-    Raises MISSING_AGENT_ID, ACCESS_DENIED, and AGENT_NOT_AUTHORIZED for another one than the token's.
-    """
-    if reference is None:
-        if actor.agent_id is None:
-            raise IbexError(
-                ErrorCode.MISSING_AGENT_ID,
-                "Say whose memories are meant: the token is bound to no agent, and there is no `agent_id`.",
-                param="agent_id",
-            )
-        return actor.agent_id
-    if actor.agent_id is not None and as_uuid(reference) == actor.agent_id:
-        return actor.agent_id
-    agent = await agents.resolve(actor.org_id, reference)
-    if actor.agent_id not in (None, agent.id):
-        raise _other_agent()
-    return agent.id
-
-
-def check_owner(actor: Actor, agent_id: UUID) -> None:
-    """Raises AGENT_NOT_AUTHORIZED when the token is bound to another agent."""
-    if actor.agent_id not in (None, agent_id):
-        raise _other_agent()
 
 
 def check_reader(actor: Actor, memory: Memory) -> None:
@@ -60,7 +17,3 @@ def found(memory: Memory | None) -> Memory:
     if memory is None:
         raise no_access("memory")
     return memory
-
-
-def _other_agent() -> IbexError:
-    return IbexError(ErrorCode.AGENT_NOT_AUTHORIZED, "The token is bound to another agent.")

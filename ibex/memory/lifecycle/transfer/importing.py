@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from ibex.auth.actor import Actor
+from ibex.auth.agents.ownership import Agents, agent_of
 from ibex.auth.names import conflict
 from ibex.errors import IbexError
-from ibex.memory.lifecycle.ownership import Agents, agent_of
 from ibex.memory.lifecycle.transfer.batch import ImportBatch, Prepared
 from ibex.memory.lifecycle.transfer.lines import MemoryLine, RelationLine, parse
 from ibex.memory.repository import transfer
