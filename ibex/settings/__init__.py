@@ -2,23 +2,29 @@
 
 from ibex.settings.loading import SettingsError, load
 from ibex.settings.schema import (
+    ContextSettings,
     EmbedderSettings,
     LimitSettings,
     MemorySettings,
+    ModelSettings,
     ProviderSettings,
     RetrySettings,
     Settings,
     TimeoutSettings,
+    TokenFamily,
 )
 
 __all__ = [
+    "ContextSettings",
     "EmbedderSettings",
     "LimitSettings",
     "MemorySettings",
+    "ModelSettings",
     "ProviderSettings",
     "RetrySettings",
     "Settings",
     "SettingsError",
     "TimeoutSettings",
+    "TokenFamily",
     "load",
 ]

@@ -3,7 +3,7 @@
 The environment wins over the file. A variable's name is `IBEX_` and the setting's path in upper case:
 `port` is `IBEX_PORT`, `limits.token_rpm` is `IBEX_LIMITS_TOKEN_RPM`. An empty one counts as unset, because
 compose files pass on what they were not given. Providers and aliases are tables in the file, or JSON in
-`IBEX_PROVIDERS` and `IBEX_ALIASES`.
+`IBEX_PROVIDERS` and `IBEX_ALIASES`; so are models, in `IBEX_CONTEXT_MODELS`.
 """
 
 import difflib
@@ -19,9 +19,11 @@ from pydantic_core import ErrorDetails
 
 from ibex.settings.headers import api_key
 from ibex.settings.schema import (
+    ContextSettings,
     EmbedderSettings,
     LimitSettings,
     MemorySettings,
+    ModelSettings,
     ProviderSettings,
     RetrySettings,
     Section,
@@ -100,7 +102,7 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[tuple[str, .
         if path is None:
             raise SettingsError(f"{variable} is not a setting of IBEX.{_did_you_mean(variable, list(known))}")
         value: Any = text
-        if path[-1] in {"providers", "aliases", "limits", "embedder", "memory"}:
+        if path[-1] in {"providers", "aliases", "limits", "embedder", "memory", "context", "models"}:
             try:
                 value = json.loads(text)
             except ValueError as error:
@@ -121,13 +123,14 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def _add_standard_variables(
     tree: dict[str, Any], environment: Mapping[str, str], origin: dict[str, str]
 ) -> None:
-    """`OPENAI_API_KEY`, `OPENAI_BASE_URL` declare a provider; no provider at all declares the mock."""
+    """The variables of the official clients declare a provider each; no provider at all is the mock."""
     endpoint = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     if endpoint and "otlp_endpoint" not in tree:
         tree["otlp_endpoint"] = endpoint
         origin["otlp_endpoint"] = "OTEL_EXPORTER_OTLP_ENDPOINT"
     if tree.get("providers", {}) != {}:
         return
+    providers: dict[str, Any] = {}
     key, base_url = environment.get("OPENAI_API_KEY"), environment.get("OPENAI_BASE_URL")
     if key or base_url:
         openai: dict[str, Any] = {"kind": "openai", "models": ["*"]}
@@ -136,10 +139,12 @@ def _add_standard_variables(
         if base_url:
             openai["base_url"] = base_url
             origin["providers.openai.base_url"] = "OPENAI_BASE_URL"
-        tree["providers"] = {"openai": openai}
+        providers["openai"] = openai
         origin["providers.openai"] = "OPENAI_API_KEY" if key else "OPENAI_BASE_URL"
-    else:
-        tree["providers"] = {"mock": {"kind": "mock", "models": ["*"]}}
+    if anthropic_key := environment.get("ANTHROPIC_API_KEY"):
+        providers["anthropic"] = {"kind": "anthropic", "models": ["*"], "api_key": anthropic_key}
+        origin["providers.anthropic"] = "ANTHROPIC_API_KEY"
+    tree["providers"] = providers or {"mock": {"kind": "mock", "models": ["*"]}}
 
 
 def _with_origins(settings: Settings, origin: Mapping[str, str]) -> Settings:
@@ -195,6 +200,7 @@ def _reason(problem: ErrorDetails) -> str:
 
 def _names_beside(location: tuple[int | str, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
+        "context": ContextSettings,
         "embedder": EmbedderSettings,
         "limits": LimitSettings,
         "memory": MemorySettings,
@@ -204,6 +210,8 @@ def _names_beside(location: tuple[int | str, ...]) -> list[str]:
         return list(Settings.model_fields)
     inner: dict[str, type[BaseModel]] = {"timeouts": TimeoutSettings, "retries": RetrySettings}
     section = inner.get(str(location[-2]), sections.get(str(location[0]), Settings))
+    if location[:2] == ("context", "models"):
+        section = ModelSettings
     return list(section.model_fields)
 
 

@@ -34,6 +34,12 @@ ApiKey = Annotated[SecretStr, AfterValidator(api_key)]
 Headers = Annotated[Mapping[str, str], AfterValidator(headers)]
 PostgresDsn = Annotated[SecretStr, AfterValidator(postgres_dsn)]
 RedisUrl = Annotated[SecretStr, AfterValidator(redis_url)]
+ModelName = Annotated[str, Field(min_length=1, max_length=256)]
+Tokens = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+# Vocabularies that models count their tokens in.
+TokenFamily = Literal[
+    "o200k", "cl100k", "claude", "gemini", "llama", "mistral", "deepseek", "qwen", "grok", "command", "other"
+]
 
 
 class Section(BaseModel):
@@ -59,7 +65,7 @@ class RetrySettings(Section):
 class ProviderSettings(Section):
     """One provider: how to reach it and which models it serves (exact names or `*` patterns)."""
 
-    kind: Literal["openai", "mock"] = "openai"
+    kind: Literal["openai", "anthropic", "mock"] = "openai"
     base_url: HttpUrl = "https://api.openai.com/v1"
     api_key: ApiKey | None = None
     api_key_env: str | None = None
@@ -81,6 +87,13 @@ class ProviderSettings(Section):
         copy = self.model_copy()
         copy._variable = variable
         return copy
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_where_its_kind_is(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value.get("kind") == "anthropic" and "base_url" not in value:
+            return {**value, "base_url": "https://api.anthropic.com/v1"}
+        return value
 
     @model_validator(mode="after")
     def _has_one_key(self) -> Self:
@@ -134,6 +147,23 @@ class MemorySettings(Section):
     load_patience_seconds: Seconds = 10.0
 
 
+class ModelSettings(Section):
+    """What a model can take, in tokens, where the catalogue of the package does not know it or is wrong."""
+
+    context_window: Tokens
+    longest_answer: TokensOrNone = None
+    family: TokenFamily = "other"
+
+
+class ContextSettings(Section):
+    """What agents are told besides what their callers send."""
+
+    memory_tokens: Annotated[int, Field(ge=0, le=100_000)] = 1_000
+    deadline_ms: Annotated[int, Field(ge=1, le=10_000)] = 40
+    candidates: Annotated[int, Field(ge=1, le=100)] = 50
+    models: Mapping[ModelName, ModelSettings] = Field(default_factory=dict)
+
+
 class Settings(Section):
     """Everything that can be configured. Defaults start a complete service on this machine."""
 
@@ -181,6 +211,7 @@ class Settings(Section):
     model_hub_url: HttpUrl = "https://huggingface.co"
     embedder: EmbedderSettings = EmbedderSettings()
     memory: MemorySettings = MemorySettings()
+    context: ContextSettings = ContextSettings()
     limits: LimitSettings = LimitSettings()
     providers: Mapping[Name, ProviderSettings] = Field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -12,9 +12,11 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from ibex.settings import (
+    ContextSettings,
     EmbedderSettings,
     LimitSettings,
     MemorySettings,
+    ModelSettings,
     ProviderSettings,
     RetrySettings,
     Settings,
@@ -28,12 +30,14 @@ SECTIONS: Mapping[str, type[Section]] = {
     "": Settings,
     "embedder.": EmbedderSettings,
     "memory.": MemorySettings,
+    "context.": ContextSettings,
+    "context.models.NAME.": ModelSettings,
     "limits.": LimitSettings,
     "providers.NAME.": ProviderSettings,
     "providers.NAME.timeouts.": TimeoutSettings,
     "providers.NAME.retries.": RetrySettings,
 }
-_WITH_VARIABLES = ("", "embedder.", "memory.", "limits.")
+_WITH_VARIABLES = ("", "embedder.", "memory.", "context.", "limits.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ def _bounds(metadata: list[Any]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
     value = field.get_default(call_default_factory=True)
     if value is None:
         return "none"

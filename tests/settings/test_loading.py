@@ -12,6 +12,8 @@ from ibex.settings.loading import _variables
 
 SECRET = "hunter2-canary"
 
+# Tables of the context, which are JSON in the environment.
+MODELS = ("context", "context.models")
 TLS = ("grpc_tls_certificate", "grpc_tls_key", "grpc_tls_client_ca")
 # A value other than the default for every setting, as the environment has it and as it is read.
 SCALARS: dict[str, tuple[str, Any]] = {
@@ -65,6 +67,9 @@ SCALARS: dict[str, tuple[str, Any]] = {
     "memory.exact_up_to": ("0", 0),
     "memory.embedder_patience_seconds": ("0.1", 0.1),
     "memory.load_patience_seconds": ("3", 3.0),
+    "context.memory_tokens": ("0", 0),
+    "context.deadline_ms": ("25", 25),
+    "context.candidates": ("20", 20),
     "limits.token_rpm": ("7", 7),
     "limits.agent_rpm": ("8", 8),
     "limits.organization_rpm": ("9", 9),
@@ -111,7 +116,7 @@ def refusal(environment: dict[str, str] | None = None, file: Path | None = None)
 
 def test_every_setting_is_in_the_table_above() -> None:
     names = {".".join(path) for path in _variables().values()}
-    assert names == {*SCALARS, *TLS, "limits", "providers", "aliases", "embedder", "memory"}
+    assert names == {*SCALARS, *TLS, "limits", "providers", "aliases", "embedder", "memory", *MODELS}
 
 
 def test_the_files_for_tls_are_given_together(tmp_path: Path) -> None:
@@ -169,12 +174,22 @@ def test_tables_are_json_in_the_environment() -> None:
             "IBEX_PROVIDERS": '{"local": {"base_url": "http://127.0.0.1:11434/v1", "models": ["llama*"]}}',
             "IBEX_ALIASES": '{"fast": "llama-small", "good": ["llama-big", "llama-small"]}',
             "IBEX_LIMITS": '{"token_rpm": 1}',
+            "IBEX_CONTEXT_MODELS": '{"house/model": {"context_window": 4096, "family": "o200k"}}',
             "IBEX_LIMITS_AGENT_RPM": "2",
         }
     )
     assert settings.providers["local"].models == ("llama*",)
     assert settings.aliases == {"fast": ("llama-small",), "good": ("llama-big", "llama-small")}
     assert (settings.limits.token_rpm, settings.limits.agent_rpm) == (1, 2)
+    assert settings.context.models["house/model"].context_window == 4096
+    assert settings.context.models["house/model"].family == "o200k"
+
+
+def test_a_model_in_the_file_is_a_table_under_its_name(tmp_path: Path) -> None:
+    toml = file(tmp_path, '[context.models."house/model:1.0"]\ncontext_window = 4096')
+    assert load({}, toml).context.models["house/model:1.0"].context_window == 4096
+    toml = file(tmp_path, '[context.models."m"]\ncontext_windows = 4096')
+    assert "is not a setting of IBEX. Did you mean context_window?" in refusal(file=toml)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +246,10 @@ def test_a_wrong_variable_is_named_in_a_sentence(name: str, text: str, sentence:
         ("[providers.a.retries]\nattempts = 11", "`providers.a.retries.attempts` is wrong"),
         ("[providers.a]\nbase_url = 'ftp://x'", "`providers.a.base_url` is wrong: must be an http://"),
         ("[providers.a]\nbase_url = 'http://x:port'", "`providers.a.base_url` is wrong: must be an http://"),
-        ("[providers.a]\nkind = 'banana'", "`providers.a.kind` is wrong: should be 'openai' or 'mock'"),
+        (
+            "[providers.a]\nkind = 'banana'",
+            "`providers.a.kind` is wrong: should be 'openai', 'anthropic' or 'mock'",
+        ),
         ("[providers.a]\napi_key = 'k'\napi_key_env = 'K'", "exclude each other"),
         ("[providers.'A b']\nkind = 'mock'", "is wrong: a name has 1 to 63 small letters, digits, "),
         ("[providers.a]\nmodels = 'gpt-*'", "`providers.a.models` is wrong: should be a list of texts"),
@@ -277,6 +295,29 @@ def test_openai_variables_alone_declare_a_provider_for_every_model() -> None:
     assert openai.api_key.get_secret_value() == SECRET
     assert load({"OPENAI_API_KEY": SECRET}).providers["openai"].base_url == "https://api.openai.com/v1"
     assert load({"OPENAI_BASE_URL": "http://h/v1"}).providers["openai"].api_key is None
+
+
+def test_anthropics_variable_declares_a_provider_beside_openais() -> None:
+    providers = load({"ANTHROPIC_API_KEY": SECRET, "OPENAI_API_KEY": SECRET}).providers
+    assert list(providers) == ["openai", "anthropic"]
+    anthropic = providers["anthropic"]
+    assert (anthropic.kind, anthropic.models) == ("anthropic", ("*",))
+    assert (anthropic.base_url, anthropic.variable) == ("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY")
+    assert anthropic.api_key is not None
+    assert anthropic.api_key.get_secret_value() == SECRET
+    assert list(load({"ANTHROPIC_API_KEY": SECRET}).providers) == ["anthropic"]
+
+
+def test_a_provider_is_where_its_kind_is_unless_it_says_so(tmp_path: Path) -> None:
+    toml = file(
+        tmp_path,
+        "[providers.a]\nkind = 'anthropic'\n[providers.b]\nkind = 'anthropic'\nbase_url = 'http://h/v1'",
+    )
+    providers = load({}, toml).providers
+    assert [provider.base_url for provider in providers.values()] == [
+        "https://api.anthropic.com/v1",
+        "http://h/v1",
+    ]
 
 
 def test_a_provider_that_a_variable_declares_knows_which(tmp_path: Path) -> None:
