@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from ibex.auth.agents.ownership import Agents
 from ibex.memory.hot_set import HotSet
 from ibex.memory.lazy_embedder import LazyEmbedder
 from ibex.memory.lifecycle.backfill import EmbeddingBackfill
-from ibex.memory.lifecycle.ownership import Agents
 from ibex.memory.lifecycle.reembedding import Reembedding
 from ibex.memory.lifecycle.service import MemoryLifecycle
 from ibex.memory.repository.partitions import PartitionKey

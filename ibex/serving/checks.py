@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 
-from ibex.app import dead_ends
+from ibex.app import CONNECTIONS_PER_JOB_PROCESS, dead_ends
 from ibex.auth.rpc import PACKAGES as RPC_PACKAGES
 from ibex.auth.rpc import Listener, TlsError
 from ibex.serving.errors import PreparationError
@@ -12,7 +12,6 @@ from ibex.settings import Settings
 # What the bundled Postgres admits, less what migrations, the command line and diagnosis may need.
 _EMBEDDED_CONNECTIONS = 80
 _FEWEST_CONNECTIONS = 2
-CONNECTIONS_PER_JOB_PROCESS = 2
 
 
 def check_settings(settings: Settings) -> None:

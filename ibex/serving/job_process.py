@@ -4,32 +4,24 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import timedelta
+from contextlib import AsyncExitStack, suppress
 
 import uvloop
 from redis.exceptions import RedisError
 
-from ibex.app import Connections
-from ibex.auth import OrganizationErasure
-from ibex.proxy import end_idle_sessions
+from ibex.app import Connections, JobParts
 from ibex.serving.dependencies import connect_redis
 from ibex.serving.supervisor import Place
 from ibex.settings import Settings
-from ibex.storage import Postgres, connect
-from ibex.workers import PeriodicJob, work
+from ibex.workers import Job, PeriodicJob, work
 
 logger = logging.getLogger(__name__)
 
 # Once the supervisor is dead nobody waits for the jobs under way any more than this (seconds).
 _ORPHAN_GRACE = 3
-# For each command of a job (seconds).
-_REDIS_PATIENCE = 5.0
 # Between two tries to reach a queue that is away (seconds).
 _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 5.0
-# An organization is erased in one transaction, and may have many sessions (seconds).
-_ERASURE_PATIENCE = 3_600.0
 
 
 def serve_jobs(settings: Settings, connections: Connections, place: Place) -> None:
@@ -47,50 +39,35 @@ def serve_jobs(settings: Settings, connections: Connections, place: Place) -> No
 
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_reader(place.lifeline, orphaned)
-        postgres = Postgres(connections.postgres_dsn, connections=2)
-        erasing = Postgres(connections.postgres_dsn, connections=1, patience=_ERASURE_PATIENCE)
-        redis = connect(connections.redis_url, timeout=_REDIS_PATIENCE)
-        await postgres.open()
-        await erasing.open()
-        try:
-            jobs = _periodic_jobs(
-                postgres,
-                OrganizationErasure(erasing, redis),
-                idle=timedelta(minutes=settings.session_idle_minutes),
-            )
-            queue = settings.queue_redis_url
-            url = queue.get_secret_value() if queue else connections.redis_url
-            await work_through_outages(url, jobs, ready=place.ready, stop=stop)
-        finally:
-            await redis.aclose()
-            await erasing.close()
-            await postgres.close()
+        parts = JobParts(settings, connections)
+        queue = settings.queue_redis_url
+        url = queue.get_secret_value() if queue else connections.redis_url
+        async with AsyncExitStack() as running:
+            await parts.open(running)
+            await work_through_outages(url, parts.periodic, parts.on_demand, ready=place.ready, stop=stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
 
 
 async def work_through_outages(
-    redis_url: str, jobs: Sequence[PeriodicJob], *, ready: Callable[[], None], stop: asyncio.Event
+    redis_url: str,
+    periodic: Sequence[PeriodicJob],
+    on_demand: Sequence[Job] = (),
+    *,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
 ) -> None:
     """Do jobs until `stop` is set; while the queue is away, wait for it."""
     ready()
     while not stop.is_set():
         try:
-            await work(redis_url, jobs, ready=_say_nothing, stop=stop)
+            await work(redis_url, periodic, on_demand, ready=_say_nothing, stop=stop)
         except (RedisError, OSError) as error:
             if stop.is_set():
                 return
             logger.warning("the job queue is away (%s); jobs wait until it is back", type(error).__name__)
             await _until_back(redis_url, stop)
-
-
-def _periodic_jobs(postgres: Postgres, erasure: OrganizationErasure, *, idle: timedelta) -> list[PeriodicJob]:
-    """What is to be done once a minute by one of the workers."""
-    return [
-        PeriodicJob("session.end_idle", lambda: end_idle_sessions(postgres, idle)),
-        PeriodicJob("organization.erase", erasure.run, timeout=_ERASURE_PATIENCE),
-    ]
 
 
 def _say_nothing() -> None:

@@ -19,6 +19,7 @@ Item = TypeVar("Item")
 
 # What is wrong with the row itself, and would be for ever: the database says so, or it cannot be encoded.
 _REFUSED = (psycopg.DataError, psycopg.IntegrityError, ValueError, TypeError)
+_AWAY: tuple[type[Exception], ...] = (DatabaseUnavailableError, psycopg.Error)
 
 
 class WriteBehind(Generic[Item]):
@@ -31,6 +32,7 @@ class WriteBehind(Generic[Item]):
     dropped: called with the number of items lost, because the buffer was full or the store refused them.
     capacity: most items waiting; the oldest stay, the newest are dropped.
     interval: seconds between two batches.
+    away: the errors of a store that is away, which are worth no more than a line in the log.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class WriteBehind(Generic[Item]):
         capacity: int,
         batch: int = 500,
         interval: float = 0.25,
+        away: tuple[type[Exception], ...] = _AWAY,
     ) -> None:
         self._write = write
         self._dropped = dropped
         self._capacity = capacity
         self._batch = batch
         self._interval = interval
+        self._away = away
         self._items: deque[Item] = deque()
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
@@ -91,7 +95,7 @@ class WriteBehind(Generic[Item]):
         while self._items:
             try:
                 await self._store(list(islice(self._items, self._batch)))
-            except (DatabaseUnavailableError, psycopg.Error) as error:
+            except self._away as error:
                 if pause == self._interval:
                     logger.warning("rows are kept for another try (%s)", type(error).__name__)
                 if self._closing.is_set():

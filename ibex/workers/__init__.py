@@ -1,6 +1,6 @@
 """Work that nobody waits for."""
 
-from ibex.workers.jobs import PeriodicJob
-from ibex.workers.queue import work
+from ibex.workers.jobs import Job, Payload, PeriodicJob
+from ibex.workers.queue import JobQueue, work
 
-__all__ = ["PeriodicJob", "work"]
+__all__ = ["Job", "JobQueue", "Payload", "PeriodicJob", "work"]

@@ -1,7 +1,10 @@
 """What a worker does."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+Payload = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +19,19 @@ class PeriodicJob:
     name: str
     run: Callable[[], Awaitable[None]]
     timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that is done when somebody puts it into the queue, with what they have put there.
+
+    It may run twice with the same payload, so doing it again must do no harm. Payloads are JSON.
+
+    `name` is `noun.verb`. `timeout` is in seconds. After a try that has failed there is another one, after as
+    many seconds as `retries` says; after the last of them the job is given up.
+    """
+
+    name: str
+    run: Callable[[Payload], Awaitable[None]]
+    timeout: float = 60.0
+    retries: tuple[float, ...] = (1.0, 10.0, 100.0)

@@ -230,4 +230,4 @@ def _assert_complete(dsn: str) -> None:
             "SELECT count(*) FROM pg_policies WHERE policyname = 'tenant'"
         ).fetchone()
     assert versions == [(latest(),)]
-    assert policies == (20,)
+    assert policies == (22,)

@@ -120,6 +120,23 @@ async def test_an_error_that_is_not_of_a_row_loses_none(error: type[Exception]) 
     assert running.dropped == []
 
 
+async def test_a_store_that_is_no_database_has_errors_of_its_own_for_being_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Store(error=ConnectionResetError)
+    rows: WriteBehind[int] = WriteBehind(
+        store.write, dropped=list[int]().append, capacity=10, interval=0.01, away=(OSError,)
+    )
+    rows.start()
+    rows.add(1)
+    await until(lambda: store.tries >= 2)
+    store.error = None
+    await rows.close(within=5)
+    assert store.rows == [1]
+    assert caplog.text.count("kept for another try") == 1
+    assert "Traceback" not in caplog.text
+
+
 @pytest.mark.parametrize("error", [psycopg.errors.CheckViolation, psycopg.DataError, TypeError])
 async def test_a_row_that_would_be_refused_for_ever_is_given_up(error: type[Exception]) -> None:
     async with log(Store(error=error)) as running:

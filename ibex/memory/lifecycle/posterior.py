@@ -9,6 +9,9 @@ _PRIOR = 1.0
 # Signals of weight 1 that count at most. What comes after pushes out what came before, so that a memory which
 # was praised a thousand times can still turn out to be of no use: fifty that say so halve what it had.
 _MOST_EVIDENCE = 50.0
+# Of either kind, what was only inferred counts up to here and no further: alone it keeps a usefulness between
+# 1/7 and 6/7, and whoever says it ten times over outweighs it.
+_MOST_INFERRED = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,17 @@ class Posterior:
     unhelpful: float = _PRIOR
 
     def after(self, signal: Signal, weight: float) -> Self:
-        """With one more signal; its weight is above 0 and at most 1."""
+        """With one more signal; its weight is at most 1."""
         return type(self)(
             self.helpful + (weight if signal == "helpful" else 0.0),
             self.unhelpful + (weight if signal == "unhelpful" else 0.0),
         ).bounded()
+
+    def inferred(self, signal: Signal, weight: float) -> Self:
+        """With one more signal that nobody has given: it was read from what happened."""
+        evidence = (self.helpful if signal == "helpful" else self.unhelpful) - _PRIOR
+        room = max(0.0, min(weight, _MOST_INFERRED - evidence))
+        return self.after(signal, room)
 
     def bounded(self) -> Self:
         """With no more evidence than counts; of both kinds as much less."""

@@ -5,12 +5,13 @@ from typing import Self
 from uuid import UUID
 
 from ibex.auth.actor import Actor
+from ibex.auth.agents.ownership import Agents, agent_of
 from ibex.memory.lifecycle.changing import Changing, OnChanged
 from ibex.memory.lifecycle.conflicts import MemoryConflicts
 from ibex.memory.lifecycle.correcting import MemoryCorrection
 from ibex.memory.lifecycle.erasing import MemoryErasure
 from ibex.memory.lifecycle.feedback import MemoryFeedback
-from ibex.memory.lifecycle.ownership import Agents, agent_of
+from ibex.memory.lifecycle.inference import InferredFeedback
 from ibex.memory.lifecycle.reading import MemoryReader
 from ibex.memory.lifecycle.rewriting import Rewriting
 from ibex.memory.lifecycle.states import MemoryStates
@@ -30,6 +31,7 @@ class MemoryLifecycle:
     states: MemoryStates
     correction: MemoryCorrection
     feedback: MemoryFeedback
+    inferred: InferredFeedback
     erasure: MemoryErasure
     conflicts: MemoryConflicts
     exporting: MemoryExport
@@ -53,6 +55,7 @@ class MemoryLifecycle:
             states=MemoryStates(postgres, changing, rewriting),
             correction=MemoryCorrection(postgres, changing, rewriting),
             feedback=MemoryFeedback(postgres, on_changed),
+            inferred=InferredFeedback(postgres, on_changed),
             erasure=MemoryErasure(postgres, on_changed),
             conflicts=MemoryConflicts(postgres, changing),
             exporting=MemoryExport(postgres),

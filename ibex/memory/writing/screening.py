@@ -4,11 +4,11 @@ Whatever carries text is read: a key in the metadata opens as much as one in the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ibex.auth.names import invalid
 from ibex.memory.memory import Label, Provenance, Scope
-from ibex.memory.writing.detection import Finding, Policy, Verdict, inspect
+from ibex.memory.writing.detection import Finding, PiiAction, Policy, Verdict, inspect
 from ibex.memory.writing.detection.credentials import find_secrets
 from ibex.memory.writing.metadata import with_texts
 from ibex.memory.writing.validation import CheckedMemory
@@ -29,6 +29,23 @@ class ScreenedMemory:
     findings: tuple[Finding, ...]
     risk: float
     is_quarantined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenedText:
+    """A text without what must not be stored; one that is quarantined is for nobody to be told."""
+
+    text: str = field(repr=False)
+    is_quarantined: bool
+
+
+def screened_text(text: str, pii: str) -> ScreenedText:
+    """As the write path would, of a text that is to be told before it is stored.
+
+    `pii` is what the organization wants done with personal data: `allow`, `redact` or `quarantine`.
+    """
+    inspection = inspect(text, Policy(pii=PiiAction(pii)))
+    return ScreenedText(inspection.text_to_store, inspection.verdict is Verdict.QUARANTINE)
 
 
 def screened(checked: CheckedMemory, policy: Policy) -> ScreenedMemory:

@@ -43,3 +43,24 @@ def test_praise_never_lowers_it_and_blame_never_raises_it(
 def test_no_past_is_too_good_to_be_outweighed(praises: int) -> None:
     praised = after([("helpful", 1.0)] * praises)
     assert mean(after([("unhelpful", 1.0)] * 60, praised)) < 0.5
+
+
+@given(signals)
+def test_what_is_inferred_stays_within_narrower_bounds(many: list[tuple[Signal, float]]) -> None:
+    posterior = Posterior()
+    for signal, weight in many:
+        posterior = posterior.inferred(signal, weight)
+    assert 1 / 7 - 1e-9 <= mean(posterior) <= 6 / 7 + 1e-9
+
+
+@given(signals, signals)
+def test_what_was_said_is_not_taken_back_by_what_is_inferred(
+    said: list[tuple[Signal, float]], inferred: list[tuple[Signal, float]]
+) -> None:
+    before = after(said)
+    posterior = before
+    for signal, weight in inferred:
+        posterior = posterior.inferred(signal, weight)
+    assert posterior.helpful + posterior.unhelpful >= before.helpful + before.unhelpful - 1e-6
+    assert posterior.helpful <= max(before.helpful, 6) + 1e-9
+    assert posterior.unhelpful <= max(before.unhelpful, 6) + 1e-9

@@ -48,7 +48,9 @@ async def test_the_index_is_for_many_memories_of_a_model_that_has_one(operator: 
 
 
 @WAYS
-async def test_the_closest_in_meaning_are_found(operator: Operator, embedder: BagOfWords, is_indexed: bool) -> None:
+async def test_the_closest_in_meaning_are_found(
+    operator: Operator, embedder: BagOfWords, is_indexed: bool
+) -> None:
     org_id, agent_id = await agent_of(operator)
     memories, state = await stored(operator, embedder, org_id, agent_id, 400)
     selection = Selection(org_id, [state.id])

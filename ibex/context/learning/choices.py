@@ -1,0 +1,58 @@
+"""What organizations have chosen, remembered by the process until it changes."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from ibex.auth import Change
+from ibex.auth.lookups import Finding, LookupCache
+from ibex.context.learning import repository
+from ibex.context.learning.repository import LearningChoice
+from ibex.errors import ErrorCode, IbexError
+from ibex.storage import DatabaseUnavailableError, Postgres
+
+_NOTHING = LearningChoice(memory_capture=False, memory_pii="redact")
+
+
+class LearningChoices:
+    """Looks up what may be learned from the turns of an organization.
+
+    Parameters
+    ----------
+    cache_seconds: that a choice is remembered; a change of it is heard of sooner.
+    timeout: seconds that a look-up may take.
+    feed_is_live: whether changes reach this process at the moment.
+    """
+
+    def __init__(
+        self, postgres: Postgres, *, cache_seconds: float, timeout: float, feed_is_live: Callable[[], bool]
+    ) -> None:
+        self._postgres = postgres
+        self._life = cache_seconds
+        self._cache: LookupCache[UUID, LearningChoice] = LookupCache(
+            "choices of an organization",
+            frozenset({"organization"}),
+            timeout=timeout,
+            unavailable=_unavailable,
+            feed_is_live=feed_is_live,
+        )
+
+    def forget(self, change: Change | None) -> None:
+        self._cache.forget(change)
+
+    async def of(self, org_id: UUID) -> LearningChoice:
+        """Of an organization that is gone, nothing is learned. Raises `DatabaseUnavailableError`."""
+        remembered = self._cache.get(org_id)
+        if remembered is not None:
+            return remembered
+        try:
+            return await self._cache.look_up(org_id, lambda: self._find(org_id))
+        except IbexError as error:
+            raise DatabaseUnavailableError(error.message) from error
+
+    async def _find(self, org_id: UUID) -> Finding[LearningChoice]:
+        found = await repository.choice(self._postgres, org_id)
+        return Finding(found or _NOTHING, frozenset({org_id}), self._life)
+
+
+def _unavailable() -> IbexError:
+    return IbexError(ErrorCode.SERVICE_DEGRADED, "The choices of an organization cannot be looked up.")
