@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -19,6 +19,7 @@ from ibex.settings import load
 from ibex.telemetry import Instruments
 from tests.operator import PEPPER, Operator
 from tests.providers.stub import StubProvider
+from tests.vocabulary import vocabulary
 
 API_KEY = "sk-upstream-secret-0123456789"
 # Most tests are about what is answered, not how fast: a busy machine must not turn an answer into a timeout.
@@ -61,18 +62,22 @@ class Service:
         redis_url: str,
         operator: Operator,
         stub: StubProvider | None,
+        *,
+        kinds: Sequence[str] = ("openai",),
         **overrides: Any,
     ) -> AsyncIterator[Self]:
-        """Serve until the block ends. `stub` is the provider `openai`, for all models.
+        """Serve until the block ends. `stub` is a provider of each of `kinds`, named alike, for all models.
 
         Memories are found by words alone, unless an embedder is asked for.
         """
         org_id = await operator.organization()
         token = await operator.token(org_id)
         fitted = {"access_log": False, "embedder": {"kind": "none"}, **PATIENCE, **overrides}
-        settings = load({}, overrides={**_providers(stub), **fitted})
+        settings = load({}, overrides={**_providers(stub, kinds), **fitted})
         instruments = Instruments(settings.providers)
-        edge = build(settings, Connections(postgres_dsn, redis_url, PEPPER, operator.keys), instruments)
+        edge = build(
+            settings, Connections(postgres_dsn, redis_url, PEPPER, operator.keys), instruments, vocabulary()
+        )
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
@@ -104,16 +109,18 @@ class Service:
             listening.close()
 
 
-def _providers(stub: StubProvider | None) -> Mapping[str, Any]:
+def _providers(stub: StubProvider | None, kinds: Sequence[str]) -> Mapping[str, Any]:
     if stub is None:
         return {}
     return {
         "providers": {
-            "openai": {
+            kind: {
+                "kind": kind,
                 "base_url": stub.base_url,
                 "api_key": API_KEY,
                 "timeouts": {"connect": 1.0, "first_byte": 1.0, "idle": 1.0},
                 "retries": {"attempts": 2, "backoff": 0.01, "longest_wait": 2.0},
             }
+            for kind in kinds
         }
     }

@@ -4,10 +4,12 @@ from contextlib import AsyncExitStack
 
 import ibex
 from ibex.app.auth import AuthParts
+from ibex.app.context import ContextParts
 from ibex.app.proxy import ProxyParts
 from ibex.app.readiness import dependencies
 from ibex.app.shared import USER_AGENT, Connections, Shared
 from ibex.auth.rpc import Listener, rpc_server
+from ibex.context.tokens import Vocabulary
 from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
 from ibex.memory import MemoryParts
 from ibex.memory import endpoints as memory_endpoints
@@ -23,8 +25,13 @@ _FLUSH_EVERY = 0.25
 _LAST_SPANS = 3.0
 
 
-def build(settings: Settings, connections: Connections, instruments: Instruments) -> Edge:
-    """The web application of one process. Nothing connects before the server's start-up."""
+def build(
+    settings: Settings, connections: Connections, instruments: Instruments, vocabulary: Vocabulary
+) -> Edge:
+    """The web application of one process. Nothing connects before the server's start-up.
+
+    Tokens are estimated until the vocabulary is loaded.
+    """
     stores = Stores.of(connections.postgres_dsn, connections.redis_url, settings.postgres_connections)
     shared = Shared(
         instruments,
@@ -37,11 +44,13 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
     memory = MemoryParts(
         settings, stores.looking_up, stores.writing, stores.redis, auth.administration.agents, USER_AGENT
     )
-    proxy = ProxyParts(settings, stores, shared, auth)
+    context = ContextParts(settings, connections, stores, instruments, auth, memory, vocabulary)
+    proxy = ProxyParts(settings, stores, shared, auth, context)
     rest = RestApplication(
         [
             *auth.routers(settings),
             *memory_endpoints.routers(memory.writer, memory.search, memory.lifecycle, auth.access),
+            *context.routers(),
         ],
         version=ibex.__version__,
         recognise=auth.access.recognise,
@@ -55,7 +64,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
     )
 
     def flush() -> None:
-        for part in (shared.access_log, auth, proxy):
+        for part in (shared.access_log, auth, context, proxy):
             part.flush()
 
     flusher = BackgroundTask("flush", lambda: repeat(flush, _FLUSH_EVERY))
@@ -71,6 +80,7 @@ def build(settings: Settings, connections: Connections, instruments: Instruments
             running.push_async_callback(part.stop)
         auth.start(running)
         memory.start(running)
+        context.start(running)
         proxy.start(running)
         await _serve_rpc(settings, stores, shared, auth, running)
         instruments.processes.add()

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -43,7 +43,7 @@ class AuthParts:
             connections.pepper,
             cache_seconds=settings.token_cache_seconds,
             timeout=settings.auth_timeout_seconds,
-            feed_is_live=lambda: self._feed.is_live,
+            feed_is_live=self.feed_is_live,
             refused=self.refusals.add,
         )
         self.organization_keys = OrganizationKeys(
@@ -51,7 +51,7 @@ class AuthParts:
             connections.master_keys,
             cache_seconds=settings.token_cache_seconds,
             timeout=settings.auth_timeout_seconds,
-            feed_is_live=lambda: self._feed.is_live,
+            feed_is_live=self.feed_is_live,
         )
         self._limit_defaults = LimitDefaults.of(settings.limits)
         self.limit_book = LimitBook(
@@ -69,6 +69,11 @@ class AuthParts:
             ),
             processes_at_start=settings.workers,
         )
+        self._forgetting: list[Callable[[Change | None], None]] = [
+            self.validator.forget,
+            self.organization_keys.forget,
+            self.limit_book.forget,
+        ]
         self.access = Access(self.validator, self._limit, self.refusals.add)
         self.administration = Administration.over(
             stores.looking_up,
@@ -87,6 +92,14 @@ class AuthParts:
             organization_grace=timedelta(days=settings.organization_grace_days),
         )
 
+    def feed_is_live(self) -> bool:
+        """Whether changes reach this process at the moment."""
+        return self._feed.is_live
+
+    def tell(self, forget: Callable[[Change | None], None]) -> None:
+        """Of every change, from now on."""
+        self._forgetting.append(forget)
+
     def start(self, running: AsyncExitStack) -> None:
         for part in (self._feed, self.limiter):
             part.start()
@@ -100,8 +113,8 @@ class AuthParts:
         self._instruments.rows_waiting.set("audit", value=len(self._audit))
 
     def _forget(self, change: Change | None) -> None:
-        for part in (self.validator, self.organization_keys, self.limit_book):
-            part.forget(change)
+        for forget in self._forgetting:
+            forget(change)
 
     async def _limit(self, principal: Principal) -> Mapping[str, str]:
         under = await self.limit_book.of_request(principal)

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from ibex.app.auth import AuthParts
+from ibex.app.context import ContextParts
 from ibex.app.shared import USER_AGENT, Shared
 from ibex.http import Routes
 from ibex.proxy import (
     Admission,
     Bounds,
     Caller,
+    ContextStep,
     IdempotencyKeys,
     KeyChoice,
     ModelList,
@@ -28,7 +30,9 @@ from ibex.storage import Stores
 class ProxyParts:
     """Calls of models: from admission to the provider and back, and the turns that are kept of them."""
 
-    def __init__(self, settings: Settings, stores: Stores, shared: Shared, auth: AuthParts) -> None:
+    def __init__(
+        self, settings: Settings, stores: Stores, shared: Shared, auth: AuthParts, context: ContextParts
+    ) -> None:
         self._shared, instruments = shared, shared.instruments
         self._turns = TurnLog(
             stores.writing,
@@ -46,8 +50,10 @@ class ProxyParts:
             keep=settings.idempotency_hours * 3_600,
             limit=settings.idempotency_limit_bytes,
         )
+        step = ContextStep(context.assembler, context.usage, context.receipts, context.learning, instruments)
         self._recorder = Recorder(
             turns=self._turns,
+            context=step,
             idempotency=idempotency,
             instruments=instruments,
             access_log=shared.access_log,
@@ -56,6 +62,7 @@ class ProxyParts:
         self._pipeline = Pipeline(
             admission=self._admission,
             idempotency=idempotency,
+            context=step,
             router=self._router,
             keys=KeyChoice(auth.organization_keys),
             caller=Caller(lambda provider, outcome: instruments.attempts.add(provider, outcome)),

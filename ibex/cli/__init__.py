@@ -17,12 +17,15 @@ _PLACES = {
     "user": "ibex.cli.user",
     "token": "ibex.cli.token",
     "agent": "ibex.cli.agent",
+    "directive": "ibex.cli.directive",
     "memory": "ibex.cli.memory",
+    "context": "ibex.cli.context",
     "audit": "ibex.cli.audit",
     "credential": "ibex.cli.credential",
     "keys": "ibex.cli.keys",
     "limit": "ibex.cli.limit",
     "models": "ibex.cli.models",
+    "demo": "ibex.cli.demo",
     "doctor": "ibex.cli.doctor",
 }
 

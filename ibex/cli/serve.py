@@ -12,6 +12,7 @@ from ibex.cli.interruption import Interruption
 from ibex.cli.options import data_dir, settings_from
 from ibex.cli.progress import say
 from ibex.cli.welcome import welcome
+from ibex.context.tokens import Vocabulary
 from ibex.memory.embedding import prepare_model
 from ibex.memory.indexing import index_vectors
 from ibex.memory.lazy_embedder import model_of
@@ -72,12 +73,15 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
     index_vectors(model_of(settings), addresses.migration_dsn, say)
     interruption.check()
     instruments = Instruments(settings.providers, processes=settings.workers)
+    # Once for all processes that are forked from here.
+    vocabulary = Vocabulary()
+    vocabulary.load()
 
     def web(place: Place) -> None:
         if reserved is not None:
             reserved.close()
         instruments.metrics.attach(place.index)
-        serve_web(settings, connections, instruments, socket, place)
+        serve_web(settings, connections, instruments, vocabulary, socket, place)
 
     def jobs(place: Place) -> None:
         # As long as anybody has it open, clients are let in.

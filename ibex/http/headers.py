@@ -10,9 +10,12 @@ from ibex.http.asgi import Scope
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,64}")
 _AGENT = re.compile(r"[A-Za-z0-9-]{1,64}")
 _USER_ID = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
+_DIRECTIVE = re.compile(r"[0-9A-Fa-f-]{1,36}")
+_TRUE_OR_FALSE = re.compile(r"[Tt]rue|[Ff]alse|1|0")
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,256}")
 PROVIDER_KEY = re.compile(r"[\x21-\x7e]{8,512}")
 PROVIDER_KEY_FORM = "8 to 512 printable ASCII characters, no spaces"
+_LISTS = frozenset({b"anthropic-beta", b"openai-beta"})
 # Two of these would leave it to chance who is asking, and for whom.
 _GIVEN_ONCE = {
     b"authorization": "Authorization",
@@ -36,7 +39,12 @@ class RequestHeaders:
     def of(cls, scope: Scope) -> "RequestHeaders":
         sent = scope["headers"]
         fields = dict(sent)
-        return cls(fields, None if len(fields) == len(sent) else _repeated(sent))
+        if len(fields) == len(sent):
+            return cls(fields)
+        # A list may come in several lines (RFC 9110, section 5.3).
+        for name in _LISTS & fields.keys():
+            fields[name] = b",".join(value for key, value in sent if key == name)
+        return cls(fields, _repeated(sent))
 
     def refuse_repeated(self) -> None:
         """Raises VALIDATION_ERROR when one that must be given once was given again."""
@@ -91,6 +99,21 @@ class RequestHeaders:
     def provider_key(self) -> str | None:
         """A key of the caller's own, which goes to the provider and nowhere else."""
         return self._checked(b"x-ibex-provider-key", "X-IBEX-Provider-Key", PROVIDER_KEY, PROVIDER_KEY_FORM)
+
+    def skips_memory(self) -> bool:
+        return self._is_true(b"x-ibex-skip-memory", "X-IBEX-Skip-Memory")
+
+    def skips_learning(self) -> bool:
+        return self._is_true(b"x-ibex-skip-extraction", "X-IBEX-Skip-Extraction")
+
+    def directive_override(self) -> str | None:
+        """A version of the agent's directive, by its number or its id."""
+        return self._checked(
+            b"x-ibex-directive-override", "X-IBEX-Directive-Override", _DIRECTIVE, "a number or an id"
+        )
+
+    def _is_true(self, name: bytes, shown: str) -> bool:
+        return self._checked(name, shown, _TRUE_OR_FALSE, "`true` or `false`") in ("true", "True", "1")
 
     def _checked(self, name: bytes, shown: str, pattern: re.Pattern[str], form: str) -> str | None:
         value = self.text(name)

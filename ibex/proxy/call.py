@@ -7,8 +7,10 @@ from hashlib import sha256
 from uuid import UUID
 
 from ibex.auth import AgentPrincipal, Hold, Permission
+from ibex.context import Assembled, ChatTurn
 from ibex.errors import ErrorCode
-from ibex.proxy.capture import Capture, Summary
+from ibex.proxy.capture import Capture
+from ibex.proxy.dialects import OPENAI, Interface, Summary
 from ibex.proxy.idempotency import Reservation
 from ibex.proxy.payload import Payload
 from ibex.proxy.providers.calling import Target
@@ -32,11 +34,19 @@ class Operation:
     parse: Callable[[bytes], Payload]
     estimate: Callable[[Payload, int], int]
     has_session: bool
+    interface: Interface = OPENAI
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked, by whom, in which session; everything that was checked before a provider is called."""
+    """What is asked, by whom, in which session; everything that was checked before a provider is called.
+
+    Parameters
+    ----------
+    payload: what is sent: the client's, with its context once it has been given one.
+    body: as it came from the client.
+    turn, assembled: what its context was asked for with, and the context.
+    """
 
     operation: Operation
     request_id: UUID
@@ -45,6 +55,8 @@ class Call:
     body: bytes = field(repr=False)
     session_id: str | None
     user_id: str | None
+    turn: ChatTurn | None = None
+    assembled: Assembled | None = None
 
 
 @dataclass(slots=True)

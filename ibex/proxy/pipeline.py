@@ -10,7 +10,10 @@ from ibex.errors import ErrorCode, IbexError
 from ibex.http import ClientAddress, ClientGoneError, Deadline, Deadlines, Receive, Scope, Send, read_body
 from ibex.proxy.admission import Admission
 from ibex.proxy.call import Call, Operation, Progress
+from ibex.proxy.capture import Capture
 from ibex.proxy.client import ClientWatch
+from ibex.proxy.context import ContextStep
+from ibex.proxy.dialects import Interface
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer, fingerprint
 from ibex.proxy.keys import KeyChoice, Route
 from ibex.proxy.providers.base import ProviderRequest
@@ -43,6 +46,7 @@ class Pipeline:
         *,
         admission: Admission,
         idempotency: IdempotencyKeys,
+        context: ContextStep,
         router: Router,
         keys: KeyChoice,
         caller: Caller,
@@ -55,6 +59,7 @@ class Pipeline:
     ) -> None:
         self._admission = admission
         self._idempotency = idempotency
+        self._context = context
         self._router = router
         self._keys = keys
         self._caller = caller
@@ -70,9 +75,10 @@ class Pipeline:
         clock = StepClock()
         request = Request.of(operation.name, scope, self._client_address)
         headers = request.headers
-        reply = Reply(send, clock, request, docs_base_url=self._docs_base_url)
+        interface = operation.interface
+        reply = Reply(send, clock, request, docs_base_url=self._docs_base_url, dialect=interface.dialect)
         call: Call | None = None
-        progress = Progress()
+        progress = Progress(capture=Capture(interface))
         deadline = self._deadlines.open()
         self._instruments.in_flight.add()
         try:
@@ -114,11 +120,15 @@ class Pipeline:
                     session_id=session_id,
                     user_id=user_id,
                 )
+                targets = self._router.targets(payload.model, interface.dialect)
+                clock.enter(Step.CONTEXT)
+                call = await self._context.given(call, request, targets, reply)
                 clock.enter(Step.ROUTE)
-                targets = self._router.targets(payload.model)
                 route = await self._keys.of(principal, headers.provider_key(), targets)
                 clock.enter(Step.PROVIDER)
-                await self._answer(call, route, _forwarded(request), reply, progress, clock, deadline)
+                await self._answer(
+                    call, route, _forwarded(request, interface), reply, progress, clock, deadline
+                )
         except IbexError as error:
             progress.outcome = "broken" if reply.has_started else "failed"
             progress.error_code = error.code
@@ -215,12 +225,11 @@ async def _replay(answer: StoredAnswer, reply: Reply) -> None:
     await reply.finish(answer.body)
 
 
-def _forwarded(request: Request) -> dict[str, str]:
-    """The client's headers that a provider is told: which beta it wants, and a trace that it can continue."""
-    told = {
-        "OpenAI-Beta": request.headers.text(b"openai-beta"),
-        "traceparent": request.headers.text(b"traceparent") if request.trace.parent_id is not None else None,
-    }
+def _forwarded(request: Request, interface: Interface) -> dict[str, str]:
+    """The client's headers that a provider is told: the dialect's, and a trace that it can continue."""
+    told = {name: request.headers.text(sent) for sent, name in interface.forwards.items()}
+    if request.trace.parent_id is not None:
+        told["traceparent"] = request.headers.text(b"traceparent")
     return {name: text for name, text in told.items() if text is not None}
 
 

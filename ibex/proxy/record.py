@@ -4,7 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 
 from ibex.proxy.call import Call, Progress, turn_of
-from ibex.proxy.capture import Summary
+from ibex.proxy.context import ContextStep
+from ibex.proxy.dialects import Summary
 from ibex.proxy.estimate import tokens_used
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
 from ibex.proxy.reply import Reply
@@ -24,12 +25,14 @@ class Recorder:
         self,
         *,
         turns: TurnLog,
+        context: ContextStep,
         idempotency: IdempotencyKeys,
         instruments: Instruments,
         access_log: AccessLog,
         tracing: Tracing,
     ) -> None:
         self._turns = turns
+        self._context = context
         self._idempotency = idempotency
         self._instruments = instruments
         self._access_log = access_log
@@ -46,6 +49,7 @@ class Recorder:
         if progress.hold is not None:
             progress.hold.end(tokens_used(call, progress, summary))
         if call is not None and call.session_id is not None:
+            self._context.finished(call, progress, summary)
             self._turns.add(turn_of(call, progress, summary, reply, clock, status))
         if progress.reservation is not None:
             session_id = call.session_id if call is not None else None

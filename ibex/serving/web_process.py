@@ -11,6 +11,7 @@ import uvicorn
 import uvloop
 
 from ibex.app import Connections, build
+from ibex.context.tokens import Vocabulary
 from ibex.serving.protocol import MOST_CONNECTIONS, bounded_protocol
 from ibex.serving.supervisor import Place
 from ibex.settings import Settings
@@ -58,6 +59,7 @@ def serve(
     settings: Settings,
     connections: Connections,
     instruments: Instruments,
+    vocabulary: Vocabulary,
     listening: socket.socket,
     place: Place,
 ) -> None:
@@ -65,12 +67,13 @@ def serve(
 
     Parameters
     ----------
+    vocabulary: what tokens are counted with.
     listening: the socket all web processes accept from; what one of them has not accepted, another will.
     place: this process among the supervisor's.
     """
     gc.set_threshold(*_GC_THRESHOLD)
     config = uvicorn.Config(
-        build(settings, connections, instruments),
+        build(settings, connections, instruments, vocabulary),
         http=bounded_protocol(
             header_bytes=settings.header_limit_bytes,
             header_seconds=_HEADER_SECONDS,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ibex.telemetry.metrics import Metrics
 from ibex.telemetry.steps import Step
 
-OPERATIONS = ("chat_completions", "embeddings", "models", "management", "other")
+OPERATIONS = ("chat_completions", "messages", "embeddings", "models", "management", "other")
 STATUSES = tuple(
     str(status)
     for status in (
@@ -32,6 +32,7 @@ STATUSES = tuple(
         502,
         503,
         504,
+        529,
     )
 )
 OTHER_STATUS = "other"
@@ -48,6 +49,10 @@ RPC_STATUSES = (
     "UNIMPLEMENTED",
     "INTERNAL",
 )
+# What is written behind the answer.
+ROWS = ("turn", "audit", "receipt", "lesson")
+# The rungs of the ladder, as receipts name them.
+CONTEXT_RUNGS = ("complete", "hot_cache", "directive_only", "none", "skipped")
 ATTEMPT_OUTCOMES = (
     "ok",
     "error",
@@ -92,10 +97,12 @@ class Instruments:
             "ibex_limits_judged_locally", "Requests counted without Redis, under a conservative share."
         )
         self.auth_refusals = metrics.counter("ibex_auth_refusals", "Requests refused for who they come from.")
-        self.rows_waiting = metrics.gauge(
-            "ibex_rows_waiting", "Rows not yet written.", kind=("turn", "audit")
+        self.context_rungs = metrics.counter(
+            "ibex_context_rungs", "Calls by how much of their context they got.", rung=CONTEXT_RUNGS
         )
-        self.rows_dropped = metrics.counter("ibex_rows_dropped", "Rows lost.", kind=("turn", "audit"))
+        self.memories_told = metrics.counter("ibex_memories_told", "Memories that models were told.")
+        self.rows_waiting = metrics.gauge("ibex_rows_waiting", "Rows not yet written.", kind=ROWS)
+        self.rows_dropped = metrics.counter("ibex_rows_dropped", "Rows lost.", kind=ROWS)
         self.rpc_calls = metrics.counter(
             "ibex_grpc_calls", "Answered calls over gRPC.", method=RPC_METHODS, status=RPC_STATUSES
         )

@@ -13,6 +13,7 @@ class Step(StrEnum):
     LIMITS = "limits"
     IDEMPOTENCY = "idempotency"
     SESSION = "session"
+    CONTEXT = "context"
     ROUTE = "route"
     PROVIDER = "provider"
     STREAM = "stream"

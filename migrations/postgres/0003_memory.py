@@ -245,8 +245,8 @@ CREATE TABLE ibex.memory_embeddings (
 -- The signs of a partition are compared without a look at the table.
 CREATE INDEX memory_embeddings_partition ON ibex.memory_embeddings (org_id, partition_id, model_id)
     INCLUDE (memory_id, signs);
--- With ef_construction at its default of 64, the recall of the nearest 10 of half of a million vectors is 0.978
--- and not 0.997, however many candidates a search keeps.
+-- With ef_construction at its default of 64, the recall of the nearest 10 of half of a million vectors is
+-- 0.978 and not 0.997, however many candidates a search keeps.
 CREATE INDEX memory_embeddings_1 ON ibex.memory_embeddings
     USING hnsw ((embedding::halfvec(384)) halfvec_cosine_ops) WITH (ef_construction = 200)
     WHERE model_id = 1;

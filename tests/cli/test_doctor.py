@@ -257,8 +257,11 @@ def test_providers_good_and_bad(tmp_path: Path, threaded_stub: ThreadedStub) -> 
     threaded_stub.on_path("/models", as_named)
     addresses = {name: f"{threaded_stub.url}/{name}" for name in by_name}
     addresses["nowhere"] = f"http://127.0.0.1:{free_port()}/v1"
-    declared = {name: {"base_url": url, "api_key": "sk-s3cret"} for name, url in addresses.items()}
-    extra = {"IBEX_PROVIDERS": json.dumps(declared | {"built-in": {"kind": "mock"}})}
+    declared: dict[str, Any] = {
+        name: {"base_url": url, "api_key": "sk-s3cret"} for name, url in addresses.items()
+    }
+    declared |= {"built-in": {"kind": "mock"}, "claude": {**declared["good"], "kind": "anthropic"}}
+    extra = {"IBEX_PROVIDERS": json.dumps(declared)}
     _, findings, printed = examine(tmp_path / "data", tmp_path, f"--port={free_port()}", extra=extra)
     said = {name: findings[f"provider {name}"]["text"] for name in (*addresses, "built-in")}
     assert "key is refused (401)" in said["refusing"]
@@ -269,6 +272,11 @@ def test_providers_good_and_bad(tmp_path: Path, threaded_stub: ThreadedStub) -> 
     assert findings["provider failing"]["state"] == "warning"
     assert "cannot be reached: Connect" in said["nowhere"]
     assert "lists 2 models" in said["good"]
+    assert "lists 2 models" in findings["provider claude"]["text"]
+    keys = [
+        (r.header("authorization"), r.header("x-api-key")) for r in threaded_stub.requests if "good" in r.path
+    ]
+    assert sorted(keys, key=str) == [("Bearer sk-s3cret", None), (None, "sk-s3cret")]
     assert said["built-in"] == "Built in."
     assert "s3cret" not in printed
     seen = len(threaded_stub.requests)

@@ -52,6 +52,7 @@ async def test_no_request_that_can_be_made_up_makes_it_fail(
         database.redis_url,
         operator,
         stub_provider,
+        kinds=("openai", "anthropic"),
         limits=_UNLIMITED,
     ) as service:
         issued = await operator.issue(service.org_id, ALL, None, platform=ALL_RIGHTS)
@@ -67,9 +68,11 @@ async def _resources(operator: Operator, service: Service) -> dict[str, str]:
     token = await operator.token(service.org_id, ALL)
     async with Api(service, token) as api:
         memory = await api.create("/memories", {"content": "The office closes at six."})
+        directive = await api.create("/directives", {"content": "Be brief."})
     users = operator.administration.users
     return {
         "agent_id": "helper",
+        "directive_id": directive["id"],
         "memory_id": memory["id"],
         "organization_id": str(await operator.organization("other")),
         "token_id": str((await operator.issue(service.org_id)).record.id),

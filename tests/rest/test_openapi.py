@@ -84,14 +84,15 @@ async def test_it_says_what_a_token_needs(document: dict[str, Any]) -> None:
         assert all(f"`{name}`" in operation["description"] for name in needs)
 
 
-async def test_failures_have_the_one_envelope(document: dict[str, Any]) -> None:
+async def test_failures_have_the_envelope_of_their_dialect(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in str(document)
     for method, path, operation in operations(document):
         assert "422" not in operation["responses"]
         if path.startswith("/v1/"):
             for kind in ("4XX", "5XX"):
                 schema = operation["responses"][kind]["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/Error"}, f"{method} {path}"
+                name = "AnthropicError" if path == "/v1/messages" else "Error"
+                assert schema == {"$ref": f"#/components/schemas/{name}"}, f"{method} {path}"
 
 
 async def test_every_body_has_an_example_that_fits(document: dict[str, Any]) -> None:
@@ -115,8 +116,10 @@ async def test_every_body_has_an_example_that_fits(document: dict[str, Any]) -> 
 async def test_the_example_of_an_error_is_what_an_error_looks_like(
     document: dict[str, Any], service: Service
 ) -> None:
-    schema = {**document["components"]["schemas"]["Error"], "components": document["components"]}
     async with httpx2.AsyncClient(base_url=service.url) as client:
-        answer = await client.get("/v1/agents")
-    for error in (answer.json(), schema["examples"][0]):
-        assert list(Draft202012Validator(schema).iter_errors(error)) == []
+        in_openais = await client.get("/v1/agents")
+        in_anthropics = await client.post("/v1/messages")
+    for name, answer in (("Error", in_openais), ("AnthropicError", in_anthropics)):
+        schema = {**document["components"]["schemas"][name], "components": document["components"]}
+        for error in (answer.json(), schema["examples"][0]):
+            assert list(Draft202012Validator(schema).iter_errors(error)) == []

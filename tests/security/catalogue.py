@@ -66,6 +66,9 @@ audit_chains: SELECT
 audit_events: SELECT; INSERT org_id id actor action target outcome request_id address detail
 agents: SELECT; INSERT org_id id slug name description config;
     UPDATE name description config status updated_at
+context_receipts: SELECT; INSERT
+directives: SELECT; INSERT org_id id agent_id content mode change_summary created_by status;
+    UPDATE status share kept_until is_rolled_back
 installation: SELECT; INSERT
 limit_overrides: SELECT; DELETE;
     INSERT org_id id scope subject requests_per_minute tokens_per_minute concurrent_requests;
@@ -83,7 +86,8 @@ memory_labels: SELECT; INSERT; DELETE
 memory_partitions: SELECT; INSERT; UPDATE revision epoch live
 memory_relations: SELECT; INSERT; DELETE
 memory_versions: SELECT; INSERT
-organizations: SELECT; INSERT id slug name; UPDATE name status allows_caller_keys delete_after memory_pii
+organizations: SELECT; INSERT id slug name;
+    UPDATE name status allows_caller_keys delete_after memory_pii memory_capture
 provider_credentials: SELECT; DELETE; INSERT org_id provider sealed key_id hint;
     UPDATE sealed key_id hint updated_at
 session_turns: SELECT; INSERT

@@ -178,6 +178,7 @@ CHANGED_BY = {
     "memories": "status = status",
     "memory_conflicts": "status = status",
     "memory_embeddings": "version = version",
+    "directives": "status = status",
 }
 
 

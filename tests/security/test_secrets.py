@@ -145,14 +145,18 @@ async def test_nothing_that_was_said_and_no_secret_is_told(
     output = capfd.readouterr()
     stored = everything_in_redis(database.redis_url)
     kept = {key: value for key, value in stored.items() if ":idempotency:" in key}
+    learned = {
+        key: value for key, value in stored.items() if ":turns:pending:" in key or ":turn.capture:" in key
+    }
     places = {
         "log": output.out,
         "stderr": output.err,
         "metrics": metrics,
         "ready": ready,
         "spans": " ".join(str(span) for span in collector.spans),
-        "redis": " ".join(f"{key} {value}" for key, value in stored.items() if key not in kept),
+        "redis": " ".join(f"{key} {value}" for key, value in stored.items() if key not in kept | learned),
         "answers that are kept": " ".join(f"{key} {value}" for key, value in kept.items()),
+        "what is to be remembered": " ".join(f"{key} {value}" for key, value in learned.items()),
     }
     secrets = {
         "token": service.token.rpartition("_")[2],
@@ -165,13 +169,18 @@ async def test_nothing_that_was_said_and_no_secret_is_told(
         "database password": str(conninfo_to_dict(database.service_dsn)["password"]),
     }
     content = {"prompt": PROMPT, "completion": ANSWER, "user": USER, "header": IN_A_HEADER, "body": IN_A_BODY}
-    assert [
+    assert {
         f"{name} in {place}"
         for place, text in places.items()
         for name, canary in {**secrets, **content}.items()
         for form in forms_of(canary)
         if form in text
-    ] == ["completion in answers that are kept"]
+    } == {
+        "completion in answers that are kept",
+        "prompt in what is to be remembered",
+        "completion in what is to be remembered",
+        "user in what is to be remembered",
+    }
     rows = _everything_in_postgres(database)
     told = " ".join(answer.text + str(answer.headers) for answer in answers)
     for name, secret in secrets.items():

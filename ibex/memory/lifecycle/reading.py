@@ -1,10 +1,11 @@
 """Reading memories, as they are and as they were."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from ibex.auth.actor import Actor
+from ibex.auth.agents.ownership import check_owner
 from ibex.auth.names import beyond, no_access
 from ibex.auth.permissions import Permission, permission_labels
 from ibex.memory.lifecycle.ownership import check_reader, found
@@ -62,3 +63,13 @@ class MemoryReader:
         """Versions above a number, the oldest first. Raises as `get`."""
         await self.existing(actor, memory_id)
         return await reads.history(self._postgres, actor.org_id, memory_id, after, limit)
+
+    async def told(
+        self, actor: Actor, agent_id: UUID, memory_ids: Sequence[UUID], at: datetime
+    ) -> dict[UUID, str]:
+        """What memories said when an agent was told of them.
+
+        Nothing of those that were deleted since, or are in quarantine. Raises AGENT_NOT_AUTHORIZED.
+        """
+        check_owner(actor, agent_id)
+        return await reads.texts_at(self._postgres, actor.org_id, memory_ids, at)

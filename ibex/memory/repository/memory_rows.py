@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.rows import RowMaker
 
-from ibex.memory.memory import Label, Memory, Provenance
+from ibex.memory.memory import Label, Memory, Provenance, Scope
 from ibex.memory.repository.index_rows import VERSION_AS_OF
 from ibex.storage import Postgres
 
@@ -107,3 +107,27 @@ async def as_of(
         row=memory_row,
     )
     return {memory.id: memory for memory in found}
+
+
+async def latest(postgres: Postgres, scope: Scope, most: int) -> list[Memory]:
+    """What was said last in a session of a scope, the newest first."""
+    return await postgres.fetch_all(
+        scope.org_id,
+        f"""
+        SELECT {COLUMNS}
+        FROM ibex.memories AS memory
+        WHERE memory.agent_id = %(agent_id)s
+            AND memory.session_id = %(session_id)s
+            AND memory.user_id IS NOT DISTINCT FROM %(user_id)s
+            AND memory.status = 'active'
+        ORDER BY memory.observed_at DESC, memory.id DESC
+        LIMIT %(most)s
+        """,
+        {
+            "agent_id": scope.agent_id,
+            "session_id": scope.session_id,
+            "user_id": scope.user_id,
+            "most": most,
+        },
+        row=memory_row,
+    )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg.rows import BaseRowFactory, class_row
+from psycopg.rows import BaseRowFactory, TupleRow, class_row, tuple_row
 
 from ibex.memory.memory import Kind, Memory, Status, Visibility
 from ibex.memory.repository.index_rows import VERSION_AS_OF
@@ -165,6 +165,26 @@ async def version(postgres: Postgres, org_id: UUID, memory_id: UUID, number: int
         (memory_id, number),
         row=class_row(StoredVersion),
     )
+
+
+async def texts_at(
+    postgres: Postgres, org_id: UUID, memory_ids: Sequence[UUID], at: datetime
+) -> dict[UUID, str]:
+    """What memories said at some time, as it was written by then; only of those that may still be seen."""
+    rows: list[TupleRow] = await postgres.fetch_all(
+        org_id,
+        """
+        SELECT DISTINCT ON (memory.id) memory.id, version.content
+        FROM ibex.memories AS memory
+        JOIN ibex.memory_versions AS version
+            ON version.org_id = memory.org_id AND version.memory_id = memory.id
+        WHERE memory.id = ANY(%s) AND version.at <= %s AND memory.status NOT IN ('deleted', 'quarantined')
+        ORDER BY memory.id, version.version DESC
+        """,
+        (list(memory_ids), at),
+        row=tuple_row,
+    )
+    return dict(rows)
 
 
 async def last_status_but(

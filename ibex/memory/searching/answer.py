@@ -35,10 +35,28 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """Results, best first. `degraded` is a sentence on what the search had to do without."""
+    """Results, best first.
+
+    `degraded` is a sentence on what the search had to do without.
+    """
 
     results: Sequence[Found]
     degraded: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What a search has found, best first, as far as it is known where it is searched.
+
+    Parameters
+    ----------
+    degraded: a sentence on what the search had to do without.
+    has_memories: whether there are any where it has searched, be they about something else.
+    """
+
+    hits: Sequence[Hit]
+    degraded: str | None
+    has_memories: bool
 
 
 def source(hit: Hit) -> Source:

@@ -43,6 +43,7 @@ class SearchQuery:
     limit: most results, 1 to `MOST_RESULTS`.
     as_of: search what was known and held at that time, not what holds now.
     pinned_first: pinned memories lead, whatever the question.
+    patience: seconds to wait for the vector of the question; None is as long as the settings say.
 
     Raises ValueError when the limit is out of bounds.
     """
@@ -53,6 +54,7 @@ class SearchQuery:
     as_of: datetime | None = None
     explain: bool = False
     pinned_first: bool = False
+    patience: float | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MOST_RESULTS:

@@ -28,7 +28,7 @@ class Questions:
 
     Parameters
     ----------
-    patience: seconds to wait for a vector.
+    patience: seconds to wait for a vector, unless somebody has less.
     """
 
     def __init__(self, postgres: Postgres, embedder: Embedder | None, *, patience: float) -> None:
@@ -43,13 +43,13 @@ class Questions:
             self._model = await embeddings.model_id(self._postgres, self._embedder.model)
         return self._model
 
-    async def embedded(self, text: str) -> Question:
+    async def embedded(self, text: str, patience: float | None = None) -> Question:
         if self._embedder is None:
             return Question(None, NO_EMBEDDER)
         if not text.strip():
             return Question(None, None)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._patience if patience is None else patience):
                 (vector,) = await self._embedder.embed([text])
         except EmbedderUnavailableError:
             return Question(None, _UNAVAILABLE)

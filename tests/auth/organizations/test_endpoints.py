@@ -52,7 +52,12 @@ async def test_everybody_sees_their_own_organization(service: Service) -> None:
 
 
 async def test_settings_are_changed_by_those_who_may(owner: Api, service: Service) -> None:
-    choices = {"name": "Acme Inc.", "allows_caller_keys": True, "memory_pii": "quarantine"}
+    choices = {
+        "name": "Acme Inc.",
+        "allows_caller_keys": True,
+        "memory_pii": "quarantine",
+        "memory_capture": False,
+    }
     changed = await owner.change("/organizations/me", choices)
     assert {name: changed[name] for name in choices} == choices
     [event] = await owner.get("/audit", action="organization.update")
@@ -64,6 +69,7 @@ async def test_settings_are_changed_by_those_who_may(owner: Api, service: Servic
         {"slug": "other"},
         {"allows_caller_keys": "yes"},
         {"memory_pii": "keep"},
+        {"memory_capture": "no"},
     ):
         assert await owner.refusal("PATCH", "/organizations/me", wrong) == (400, "VALIDATION_ERROR")
     async with Api(service, service.token) as chat:

@@ -7,6 +7,7 @@ from uuid import UUID
 import httpx2
 
 from ibex.auth import ALL, ALL_RIGHTS, NO_RIGHT, Grant, TokenRequest, parse_grant
+from tests.faults.waiting import until
 from tests.operator import Operator
 from tests.service import Service
 
@@ -82,11 +83,35 @@ class Tenant:
                     "metadata": {self.canary: self.canary},
                 },
             )
+            self.ids["directive_id"] = await made(
+                "/v1/directives",
+                {
+                    "agent_id": self.ids["agent_id"],
+                    "content": f"Say {self.canary}.",
+                    "change_summary": self.canary,
+                },
+            )
             self.ids["conflict_id"] = await self._contradicted(client, made)
+            self.ids["trace_id"] = await self._called(client)
             credential = await client.put(
                 "/v1/provider-credentials/openai", json={"api_key": f"sk-{self.canary}"}
             )
             assert credential.is_success, credential.text
+
+    async def _called(self, client: httpx2.AsyncClient) -> str:
+        """The id of a call whose receipt is there."""
+        answer = await client.post(
+            "/v1/chat/completions",
+            headers={"X-IBEX-Agent-ID": self.ids["agent_id"], "X-IBEX-User-ID": self.canary},
+            json={"model": "gpt-4o-mini", "messages": [{"role": "user", "content": f"{self.canary}?"}]},
+        )
+        assert answer.is_success, answer.text
+        request_id = answer.headers["x-request-id"]
+        await until(lambda: self._has_receipt(client, request_id))
+        return request_id
+
+    async def _has_receipt(self, client: httpx2.AsyncClient, request_id: str) -> bool:
+        return (await client.get(f"/v1/traces/{request_id}/context")).is_success
 
     async def _contradicted(
         self, client: httpx2.AsyncClient, made: Callable[[str, dict[str, object]], Awaitable[str]]
