@@ -83,7 +83,7 @@ def measured(name: str, client: MemoryClient, dialogues: Sequence[Dialogue]) -> 
     run = uuid4().hex[:8]
     not_live, began = 0, perf_counter()
     for dialogue in dialogues:
-        results = client.write(_user(run, dialogue), [_memory(turn) for turn in dialogue.turns])
+        results = client.write(_user(run, dialogue), [memory_of(turn) for turn in dialogue.turns])
         not_live += sum(result["status"] != 201 for result in results)
     writing = perf_counter() - began
     answered = [
@@ -124,12 +124,12 @@ def _started(dialogues: Sequence[Dialogue], model: Path | None) -> Iterator[Run]
         "words alone": {"IBEX_EMBEDDER_KIND": "none"},
     }
     for name, environment in ways.items():
-        with _ibex_with(environment) as client:
+        with ibex_with(environment) as client:
             yield measured(name, client, dialogues)
 
 
 @contextmanager
-def _ibex_with(settings: Mapping[str, str]) -> Iterator[MemoryClient]:
+def ibex_with(settings: Mapping[str, str]) -> Iterator[MemoryClient]:
     gateway = ibex()
 
     def environment(place: Place) -> Mapping[str, str]:
@@ -164,7 +164,7 @@ def _asked(
     return Answered(category, recall, seconds, answer["degraded"] is not None)
 
 
-def _memory(turn: Turn) -> dict[str, Any]:
+def memory_of(turn: Turn) -> dict[str, Any]:
     return {
         "content": turn.text,
         "session_id": turn.session,

@@ -38,6 +38,12 @@ class MemoryClient:
         body = {**self._agent, "user_id": user, "query": query, "limit": limit}
         return self.post("/v1/memories/search", body)
 
+    def preview(self, user: str, question: str, model: str, tokens: int) -> Mapping[str, Any]:
+        """What a model would be told with a question, within so many tokens of memories."""
+        messages = [{"role": "user", "content": question}]
+        body = {**self._agent, "user_id": user, "model": model, "messages": messages}
+        return self.post("/v1/context/preview", {**body, "memory_tokens": tokens})
+
     def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         self._connection.request("POST", path, json.dumps(body).encode(), self._headers)
         response = self._connection.getresponse()
