@@ -12,6 +12,7 @@ from ibex.settings import load
 from ibex.telemetry import Instruments
 from tests.fixtures import Database
 from tests.operator import KEYS, PEPPER
+from tests.vocabulary import vocabulary
 
 
 @pytest.mark.parametrize("connections", [1, 10])
@@ -36,6 +37,7 @@ async def test_a_part_that_fails_at_the_stop_does_not_keep_the_rest_from_stoppin
         settings,
         Connections(database.service_dsn, database.redis_url, PEPPER, KEYS),
         Instruments(settings.providers),
+        vocabulary(),
     )
     before = asyncio.all_tasks()
     await edge._startup()

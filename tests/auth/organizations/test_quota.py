@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -133,7 +134,7 @@ async def test_what_is_refused_leaves_nothing(bounded: Operator, org_id: UUID) -
 async def test_the_settings_say_how_many_over_http(
     database: Database, operator: Operator, stub_provider: StubProvider
 ) -> None:
-    most = {f"{kind}_per_organization": 1 for kind in ("agents", "users", "tokens")}
+    most: dict[str, Any] = {f"{kind}_per_organization": 1 for kind in ("agents", "users", "tokens")}
     async with (
         Service.start(database.service_dsn, database.redis_url, operator, stub_provider, **most) as service,
         Api(service, await operator.token(service.org_id, ALL, None)) as admin,
