@@ -14,6 +14,7 @@ from ibex.context.directives import DirectiveResolver, DirectiveService, Session
 from ibex.context.directives import endpoints as directive_endpoints
 from ibex.context.learning import LearningChoices, PendingTurns
 from ibex.context.models import ModelCatalogue
+from ibex.context.packing import PackingRules
 from ibex.context.previewing import Previews
 from ibex.context.previewing import endpoints as preview_endpoints
 from ibex.context.recall import Recall
@@ -152,6 +153,7 @@ def _assembler(
         Rooms(catalogue, counter),
         counter,
         most=settings.context.memory_tokens,
+        rules=PackingRules(floors=settings.context.floors, ceilings=settings.context.ceilings),
         secret=hmac.digest(pepper, b"ibex nonces", hashlib.sha256),
     )
 

@@ -14,6 +14,7 @@ from ibex.context.directives import Directive, DirectiveResolver, DirectiveUnava
 from ibex.context.front import Front
 from ibex.context.issuing import Stopwatch, as_it_came, issued
 from ibex.context.learning import Told
+from ibex.context.packing import PackingRules
 from ibex.context.recall import Recall
 from ibex.context.receipts import Rung
 from ibex.context.retrieval import Retrieved
@@ -34,6 +35,7 @@ class Assembler:
     Parameters
     ----------
     most: tokens of memories in one call.
+    rules: of what goes in besides value.
     secret: of which nonces are made.
     """
 
@@ -45,6 +47,7 @@ class Assembler:
         counter: TokenCounter,
         *,
         most: int,
+        rules: PackingRules,
         secret: bytes,
     ) -> None:
         self._directives = directives
@@ -52,6 +55,7 @@ class Assembler:
         self._rooms = rooms
         self._counter = counter
         self._most = most
+        self._rules = rules
         self._secret = secret
         self._background: set[asyncio.Task[None]] = set()
 
@@ -99,6 +103,7 @@ class Assembler:
                 lambda text: self._count(turn, text),
                 said=() if retrieved.is_repeated else conversation.texts,
                 without=turn.without,
+                rules=self._rules,
             )
         memories = formatting.block(front.nonce, told.lines) if told.lines else None
         fields = conversation.with_context(front.injection, memories, front.notice)

@@ -15,7 +15,6 @@ from ibex.context.retrieval import Recalled
 # So much of the best memory's value the least one has: among equally long ones the order of their scores
 # decides, and two short ones may be worth more than a long one that is a little better.
 _LEAST_VALUE = 0.25
-_RULES = PackingRules()
 # Characters of a conversation, its end, in which a memory is looked for: 50 memories in as many take 2 ms.
 _MOST_SAID = 200_000
 
@@ -43,7 +42,7 @@ def chosen(
     *,
     said: Iterable[str] = (),
     without: AbstractSet[UUID] = frozenset(),
-    rules: PackingRules = _RULES,
+    rules: PackingRules,
 ) -> Chosen:
     """Choose of what was recalled what is worth most within a budget.
 
@@ -54,6 +53,7 @@ def chosen(
     count: the tokens of a text.
     said: what stands in the conversation already, and is not told again.
     without: memories that are left out.
+    rules: of what goes in besides value.
     """
     present = _normalized("\n".join(said))[-_MOST_SAID:]
     lines = [f"{line(each.text, voice=each.voice, at=each.observed_at)}\n" for each in recalled]

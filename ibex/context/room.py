@@ -41,15 +41,16 @@ class Rooms:
     ) -> Room:
         """For whichever of the turn's models has the smallest window.
 
-        Raises CONTEXT_LENGTH_EXCEEDED when the messages alone are certain to be longer than that.
+        Raises CONTEXT_LENGTH_EXCEEDED when the messages alone are certain to be longer than the window of the
+        model that is asked first.
 
         Parameters
         ----------
         besides: tokens that are put in besides memories.
         most: tokens of memories.
         """
-        model = min(turn.models, key=lambda name: self._catalogue.of(name).context_window)
-        limits = self._catalogue.of(model)
+        model, first = turn.models[0], self._catalogue.of(turn.models[0])
+        limits = min(map(self._catalogue.of, turn.models), key=lambda each: each.context_window)
         extent = conversation.extent
         around = overhead(turn.dialect, extent.messages, extent.attachments)
         bound = self._counter.at_most(extent.texts) + self._counter.at_most(extent.others)
@@ -69,7 +70,7 @@ class Rooms:
         texts = await asyncio.to_thread(self._counter.count_all, extent.texts, model)
         is_exact = self._counter.is_exact(model)
         if is_exact:
-            refuse_beyond_window(model, limits, texts)
+            refuse_beyond_window(model, first, texts)
         others = await asyncio.to_thread(self._counter.count_all, extent.others, model)
         return Room(shared(texts + others), texts + others + around, is_exact)
 

@@ -102,7 +102,17 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[tuple[str, .
         if path is None:
             raise SettingsError(f"{variable} is not a setting of IBEX.{_did_you_mean(variable, list(known))}")
         value: Any = text
-        if path[-1] in {"providers", "aliases", "limits", "embedder", "memory", "context", "models"}:
+        if path[-1] in {
+            "providers",
+            "aliases",
+            "limits",
+            "embedder",
+            "memory",
+            "context",
+            "models",
+            "floors",
+            "ceilings",
+        }:
             try:
                 value = json.loads(text)
             except ValueError as error:

@@ -36,6 +36,8 @@ PostgresDsn = Annotated[SecretStr, AfterValidator(postgres_dsn)]
 RedisUrl = Annotated[SecretStr, AfterValidator(redis_url)]
 ModelName = Annotated[str, Field(min_length=1, max_length=256)]
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+MemoryKind = Literal["factual", "preference", "behavioral", "episodic", "procedural"]
+TokensOfKind = Annotated[int, Field(ge=0, le=100_000)]
 # Vocabularies that models count their tokens in.
 TokenFamily = Literal[
     "o200k", "cl100k", "claude", "gemini", "llama", "mistral", "deepseek", "qwen", "grok", "command", "other"
@@ -161,6 +163,8 @@ class ContextSettings(Section):
     memory_tokens: Annotated[int, Field(ge=0, le=100_000)] = 1_000
     deadline_ms: Annotated[int, Field(ge=1, le=10_000)] = 40
     candidates: Annotated[int, Field(ge=1, le=100)] = 50
+    floors: Mapping[MemoryKind, TokensOfKind] = Field(default_factory=dict)
+    ceilings: Mapping[MemoryKind, TokensOfKind] = Field(default_factory=dict)
     models: Mapping[ModelName, ModelSettings] = Field(default_factory=dict)
 
 

@@ -62,6 +62,19 @@ async def conversation(
     return sent
 
 
+def step(number: int) -> list[Message]:
+    """Of a tool loop: the call, and what it came to."""
+    call = {
+        "id": f"call_{number}",
+        "type": "function",
+        "function": {"name": "look_up", "arguments": "{}"},
+    }
+    return [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": f"call_{number}", "content": f"Result {number}."},
+    ]
+
+
 def this_turn(body: bytes) -> int:
     """Where what belongs to the newest turn alone begins: its memories."""
     starts = [each.start() for each in re.finditer(rb'\{"role":"user","content":"<memories ', body)]
@@ -69,8 +82,10 @@ def this_turn(body: bytes) -> int:
     return starts[0]
 
 
-@pytest.mark.parametrize("mode", _MODES)
-@pytest.mark.parametrize("session", ["monday", None], ids=["with a session", "without a session"])
+@pytest.mark.parametrize(
+    ("mode", "session"),
+    [("system_first", "monday"), ("system_first", None), ("system_append", None), ("user_prepend", "monday")],
+)
 async def test_ten_turns_keep_everything_cached_but_the_newest(
     stage: Stage, mode: str, session: str | None
 ) -> None:
@@ -155,15 +170,7 @@ async def test_while_tools_are_called_the_memories_stay_byte_for_byte(stage: Sta
     for number in range(3):
         # What is learned meanwhile is for the next turn.
         await stage.remembered(f"Ada drinks tea of the kind {number}.")
-        call = {
-            "id": f"call_{number}",
-            "type": "function",
-            "function": {"name": "look_up", "arguments": "{}"},
-        }
-        said += [
-            {"role": "assistant", "content": None, "tool_calls": [call]},
-            {"role": "tool", "tool_call_id": f"call_{number}", "content": f"Result {number}."},
-        ]
+        said += step(number)
         await stage.ask(*said, session_id="monday", tools=[_TOOL])
         assert stage.messages[: len(before)] == before
         assert stage.messages[len(before) :] == said[2:]
@@ -186,6 +193,7 @@ async def test_a_turn_that_was_told_nothing_stays_so_while_tools_are_called(stag
 
 async def test_what_is_not_stored_yet_is_told_as_long_as_tools_are_called(stage: Stage) -> None:
     """No worker runs, so it is told from where it waits."""
+    stage.stub.on(MODEL, says(""))
     said: list[Message] = [user("How is my cat called?")]
     await stage.ask(*said, session_id="tuesday", tools=[_TOOL])
     await stage.ask(user("My cat is called Schroedinger."), session_id="monday")
@@ -197,7 +205,7 @@ async def test_what_is_not_stored_yet_is_told_as_long_as_tools_are_called(stage:
     await until(is_told)
     before = stage.messages
     for number in range(2):
-        said.append(assistant(f"Let me see, {number}."))
+        said += step(number)
         await stage.ask(*said, session_id="tuesday", tools=[_TOOL])
         assert stage.messages == [*before, *said[1:]]
 

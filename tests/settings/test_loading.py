@@ -13,7 +13,7 @@ from ibex.settings.loading import _variables
 SECRET = "hunter2-canary"
 
 # Tables of the context, which are JSON in the environment.
-MODELS = ("context", "context.models")
+MODELS = ("context", "context.models", "context.floors", "context.ceilings")
 TLS = ("grpc_tls_certificate", "grpc_tls_key", "grpc_tls_client_ca")
 # A value other than the default for every setting, as the environment has it and as it is read.
 SCALARS: dict[str, tuple[str, Any]] = {
