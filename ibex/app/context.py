@@ -26,7 +26,7 @@ from ibex.context.retrieval import Retrieval
 from ibex.context.room import Rooms
 from ibex.context.tokens import TokenCounter, Vocabulary
 from ibex.memory import MemoryParts
-from ibex.settings import Settings
+from ibex.settings import ContextSettings, Settings
 from ibex.storage import Postgres, Redis, Stores, connect_single
 from ibex.telemetry import Instruments
 from ibex.workers import JobQueue
@@ -153,8 +153,15 @@ def _assembler(
         Rooms(catalogue, counter),
         counter,
         most=settings.context.memory_tokens,
-        rules=PackingRules(floors=settings.context.floors, ceilings=settings.context.ceilings),
+        rules=_rules(settings.context),
         secret=hmac.digest(pepper, b"ibex nonces", hashlib.sha256),
+    )
+
+
+def _rules(settings: ContextSettings) -> PackingRules:
+    return PackingRules(
+        floors={str(kind): tokens for kind, tokens in settings.floors.items()},
+        ceilings={str(kind): tokens for kind, tokens in settings.ceilings.items()},
     )
 
 
