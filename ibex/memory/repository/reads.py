@@ -170,7 +170,10 @@ async def version(postgres: Postgres, org_id: UUID, memory_id: UUID, number: int
 async def texts_at(
     postgres: Postgres, org_id: UUID, memory_ids: Sequence[UUID], at: datetime
 ) -> dict[UUID, str]:
-    """What memories said at some time, as it was written by then; only of those that may still be seen."""
+    """What memories said at some time, as it was written by then; only of those that may still be seen.
+
+    By a clock that is behind the database's, none may have been written yet: then what they said first.
+    """
     rows: list[TupleRow] = await postgres.fetch_all(
         org_id,
         """
@@ -178,10 +181,13 @@ async def texts_at(
         FROM ibex.memories AS memory
         JOIN ibex.memory_versions AS version
             ON version.org_id = memory.org_id AND version.memory_id = memory.id
-        WHERE memory.id = ANY(%s) AND version.at <= %s AND memory.status NOT IN ('deleted', 'quarantined')
-        ORDER BY memory.id, version.version DESC
+        WHERE memory.id = ANY(%(ids)s) AND memory.status NOT IN ('deleted', 'quarantined')
+        ORDER BY
+            memory.id,
+            version.at <= %(at)s DESC,
+            CASE WHEN version.at <= %(at)s THEN -version.version ELSE version.version END
         """,
-        (list(memory_ids), at),
+        {"ids": list(memory_ids), "at": at},
         row=tuple_row,
     )
     return dict(rows)
