@@ -35,6 +35,8 @@ from ibex.workers import JobQueue
 _QUEUE_PATIENCE = 2.0
 # Whoever asks for memory has half of the deadline for what is beside the search.
 _SHARE_OF_RECENT = 0.5
+# Of 40 kB each at most.
+_MOST_RECEIPTS = 2_000
 # Seconds that somebody at a terminal waits.
 _PATIENCE_OF_COMMAND = 5
 
@@ -72,7 +74,7 @@ class ContextParts:
         self.usage = UsageObserver(catalogue, counter)
         self.receipts = ReceiptLog(
             stores.writing,
-            capacity=settings.turn_buffer,
+            capacity=min(settings.turn_buffer, _MOST_RECEIPTS),
             dropped=lambda n: instruments.rows_dropped.add("receipt", amount=n),
         )
         choices = LearningChoices(

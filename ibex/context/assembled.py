@@ -14,13 +14,20 @@ class Assembled:
 
     Parameters
     ----------
+    directive: its text, if one is told.
     question: what the user says in this turn; empty when the call only goes on with one.
     """
 
     fields: Mapping[str, Any] = field(repr=False)
     question: str = field(repr=False)
     told: Sequence[Told]
+    directive: str | None = field(repr=False)
     receipt: Receipt
+
+    @property
+    def everything_told(self) -> list[Told]:
+        """What an answer may repeat without having learned anything: the memories, and the directive."""
+        return [*self.told, *([] if self.directive is None else [Told(None, self.directive)])]
 
     def headers(self) -> dict[str, str]:
         """What the answer says of it."""

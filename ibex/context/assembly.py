@@ -26,6 +26,7 @@ from ibex.errors import IbexError
 logger = logging.getLogger(__name__)
 
 _NOT_WANTED = Retrieved((), Rung.SKIPPED, None)
+_FAILED = Retrieved((), Rung.DIRECTIVE_ONLY, "Something failed that should not have.")
 
 
 class Assembler:
@@ -118,7 +119,13 @@ class Assembler:
         return await self._directives.named(turn.principal, turn.directive)
 
     async def _recalled(self, turn: ChatTurn, conversation: Conversation, key: str, most: int) -> Retrieved:
-        return await self._recall.of(turn, conversation, key) if most > 0 else _NOT_WANTED
+        if most <= 0:
+            return _NOT_WANTED
+        try:
+            return await self._recall.of(turn, conversation, key)
+        except Exception:
+            logger.exception("no memories are told to request %s", turn.request_id)
+            return _FAILED
 
     def _front(self, turn: ChatTurn, key: str, directive: Directive | None, *, has_memory: bool) -> Front:
         principal = turn.principal
@@ -139,7 +146,7 @@ class Assembler:
         )
 
     def _count(self, turn: ChatTurn, text: str) -> int:
-        return self._counter.count(text, turn.models[0])
+        return max(self._counter.count(text, model) for model in turn.models)
 
     def _keep(
         self, turn: ChatTurn, conversation: Conversation, key: str, told: Sequence[Told], *, is_all: bool
@@ -166,7 +173,7 @@ def _may_be_told(turn: ChatTurn, retrieved: Retrieved, most: int) -> bool:
 
 def _key(turn: ChatTurn, conversation: Conversation) -> str:
     """What stays the same over the turns of a conversation, also when its client names no session."""
-    if turn.names_session:
-        return f"session:{turn.session_id}:{turn.user_id or ''}"
+    if turn.names_session and turn.session_id is not None:
+        return f"session:{len(turn.session_id)}:{turn.session_id}:{turn.user_id or ''}"
     opening = blake2b(conversation.opening.encode("utf-8", "replace"), digest_size=16).hexdigest()
     return f"opening:{opening}:{turn.user_id or ''}"

@@ -1,6 +1,6 @@
 """From what was recalled to what is told: the most valuable memories that fit, each as a line."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -15,6 +15,12 @@ from ibex.context.retrieval import Recalled
 # So much of the best memory's value the least one has: among equally long ones the order of their scores
 # decides, and two short ones may be worth more than a long one that is a little better.
 _LEAST_VALUE = 0.25
+# English has about four characters to a token, and no text more than eight.
+_CHARACTERS_PER_TOKEN = 4
+_LONGEST_PER_TOKEN = 8
+# Characters that are considered for each token of the budget, and for a small one: they take some 5 ms.
+_MOST_PER_TOKEN = 16
+_LEAST_CONSIDERED = 16_000
 # Characters of a conversation, its end, in which a memory is looked for: 50 memories in as many take 2 ms.
 _MOST_SAID = 200_000
 
@@ -56,14 +62,19 @@ def chosen(
     rules: of what goes in besides value.
     """
     present = _normalized("\n".join(said))[-_MOST_SAID:]
-    lines = [f"{line(each.text, voice=each.voice, at=each.observed_at)}\n" for each in recalled]
-    tokens = [count(text) for text in lines]
-    reasons: dict[int, LeftOut] = {}
+    reasons: dict[int, LeftOut] = dict.fromkeys(_beyond(recalled, budget), "budget")
+    lines: dict[int, str] = {}
     for at, each in enumerate(recalled):
         if each.id in without:
             reasons[at] = "without"
-        elif _normalized(each.text) in present:
-            reasons[at] = "conversation"
+        elif at not in reasons:
+            lines[at] = f"{line(each.text, voice=each.voice, at=each.observed_at)}\n"
+            if _normalized(each.text) in present:
+                reasons[at] = "conversation"
+    tokens = [
+        count(lines[at]) if at in lines else len(each.text) // _CHARACTERS_PER_TOKEN
+        for at, each in enumerate(recalled)
+    ]
     open_ = [at for at in range(len(recalled)) if at not in reasons]
     values = _values([recalled[at].score for at in open_])
     candidates = [
@@ -89,6 +100,19 @@ def chosen(
         lines=[lines[at].removesuffix("\n") for at in told],
         tokens=packing.tokens,
     )
+
+
+def _beyond(recalled: Sequence[Recalled], budget: int) -> Iterator[int]:
+    """Positions of those that are far too long to fit, or behind so much text that nothing of them would.
+
+    Whoever has stored a hundred thousand characters fifty times holds nobody up.
+    """
+    left = max(_MOST_PER_TOKEN * budget, _LEAST_CONSIDERED)
+    for at, each in enumerate(recalled):
+        if len(each.text) > left or len(each.text) > _LONGEST_PER_TOKEN * budget:
+            yield at
+        else:
+            left -= len(each.text)
 
 
 def _values(scores: Sequence[float]) -> list[float]:

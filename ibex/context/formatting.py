@@ -21,7 +21,7 @@ from datetime import datetime
 # 40 bits, and 7 tokens of o200k; hexadecimal takes 9 for as many.
 _NONCE_BYTES = 5
 _NONCE = r"[a-z2-7]{8}"
-_BLOCK = re.compile(rf"<memories ({_NONCE})>\n.*?</memories \1>\n*", re.DOTALL)
+_BLOCK = re.compile(rf"<memories ({_NONCE})>\n")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NOBODY = "note"
 _LONGEST_VOICE = 64
@@ -78,8 +78,18 @@ def block(nonce: str, lines: Sequence[str]) -> str:
 
 
 def without_blocks(text: str) -> str:
-    """The text less every block of memories that was copied into it."""
-    return _BLOCK.sub("", text) if "<memories " in text else text
+    """The text less every block of memories that was copied into it; of one that does not end, all of it."""
+    kept, start = [], 0
+    while found := _BLOCK.search(text, start):
+        kept.append(text[start : found.start()])
+        closing = f"</memories {found[1]}>"
+        end = text.find(closing, found.end())
+        if end < 0:
+            return "".join(kept)
+        start = end + len(closing)
+        while text.startswith("\n", start):
+            start += 1
+    return "".join((*kept, text[start:]))
 
 
 def escaped(text: str) -> str:

@@ -61,13 +61,14 @@ def issued(
         memories=told.tokens,
     )
     receipt = _receipt(turn, retrieved.rung, watch, tokens, retrieved.degraded, front.given, told)
-    return Assembled(fields, _newly_asked(conversation), told.told, receipt)
+    directive = None if front.directive is None else front.directive.content
+    return Assembled(fields, _newly_asked(conversation), told.told, directive, receipt)
 
 
 def as_it_came(turn: ChatTurn, conversation: Conversation, watch: Stopwatch) -> Assembled:
     """The request without any context, and a receipt that says so."""
     receipt = _receipt(turn, Rung.NONE, watch, _NO_TOKENS, None, None, Chosen())
-    return Assembled(turn.fields, _newly_asked(conversation), (), receipt)
+    return Assembled(turn.fields, _newly_asked(conversation), (), None, receipt)
 
 
 def _receipt(

@@ -18,6 +18,9 @@ from ibex.storage import DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
 
+# Characters of the question that are searched with, its end: who pastes a book asks behind it.
+_LONGEST_QUESTION = 4_000
+
 
 class Recall:
     """Asks all sources at once. A call that goes on with a turn is told what the turn was told.
@@ -50,8 +53,9 @@ class Recall:
             told_before = await self._told_before(turn, conversation, key)
             if told_before is not None:
                 return told_before
+        question = conversation.question[-_LONGEST_QUESTION:]
         retrieved, recent = await asyncio.gather(
-            self._retrieval.of(turn.scope, conversation.question), self._recent_of(turn, conversation)
+            self._retrieval.of(turn.scope, question), self._recent_of(turn, conversation, question)
         )
         return replace(retrieved, recalled=_merged(retrieved.recalled, recent))
 
@@ -76,12 +80,12 @@ class Recall:
     async def close(self) -> None:
         await self._retrieval.close()
 
-    async def _recent_of(self, turn: ChatTurn, conversation: Conversation) -> list[Recalled]:
+    async def _recent_of(self, turn: ChatTurn, conversation: Conversation, question: str) -> list[Recalled]:
         """Nothing for strangers: nothing is learned from them, and a session that is new has no turns."""
         if not turn.is_known_again:
             return []
         has_history = len(conversation.texts) > 1 or not turn.names_session
-        return await self._recent.of(turn.scope, conversation.question, has_history=has_history)
+        return await self._recent.of(turn.scope, question, has_history=has_history)
 
     async def _told_before(self, turn: ChatTurn, conversation: Conversation, key: str) -> Retrieved | None:
         ids = await self._repeated.told(turn.scope, key, conversation.question)

@@ -45,12 +45,11 @@ class RecentTurns:
             of_memory(memory, "session", score=2.0 - rank / _MOST_OF_SESSION)
             for rank, memory in enumerate(stored)
         ]
+        asked = terms(question) if pending else frozenset()
         recalled += [
             each
             for turn in pending
-            for each in _of_turn(
-                turn, question, is_due=not has_history and turn.session_id == scope.session_id
-            )
+            for each in _of_turn(turn, asked, is_due=not has_history and turn.session_id == scope.session_id)
         ]
         return recalled
 
@@ -67,9 +66,8 @@ async def _nothing() -> Sequence[Memory]:
     return ()
 
 
-def _of_turn(turn: PendingTurn, question: str, *, is_due: bool) -> list[Recalled]:
+def _of_turn(turn: PendingTurn, asked: frozenset[str], *, is_due: bool) -> list[Recalled]:
     """The parts of a turn that have to do with the question; all of them when the turn is due."""
-    asked = terms(question)
     recalled = []
     for said in turn.said:
         shared = len(asked & terms(said.text)) / max(len(asked), 1)

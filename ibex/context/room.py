@@ -68,11 +68,12 @@ class Rooms:
         if roughly.memories == most and bound + around < limits.context_window:
             return Room(roughly, bound // _BYTES_PER_TOKEN + around, is_exact=False)
         texts = await asyncio.to_thread(self._counter.count_all, extent.texts, model)
-        is_exact = self._counter.is_exact(model)
-        if is_exact:
+        if self._counter.is_exact(model):
             refuse_beyond_window(model, first, texts)
-        others = await asyncio.to_thread(self._counter.count_all, extent.others, model)
-        return Room(shared(texts + others), texts + others + around, is_exact)
+        everything = (*extent.texts, *extent.others)
+        counts = [await asyncio.to_thread(self._counter.count_all, everything, each) for each in turn.models]
+        is_exact = all(map(self._counter.is_exact, turn.models))
+        return Room(shared(max(counts)), max(counts) + around, is_exact)
 
 
 def _answer_asked(fields: Mapping[str, Any]) -> int | None:

@@ -1,7 +1,7 @@
 """What agents remember: written through checks, found by words and by meaning, with its history."""
 
 from ibex.memory.assembly import MemoryParts
-from ibex.memory.hot_set import HotMemories, HotSet
+from ibex.memory.hot_set import HotSet
 from ibex.memory.lifecycle.inference import Inference, InferredFeedback
 from ibex.memory.lifecycle.service import MemoryLifecycle
 from ibex.memory.memory import Label, Memory, NewMemory, Provenance, Scope
@@ -9,7 +9,7 @@ from ibex.memory.repository.hot_rows import HotRow
 from ibex.memory.retrieval.hit import Components, Hit
 from ibex.memory.retrieval.tokenizer import Tokenizer
 from ibex.memory.searching import Filters, Found, Hits, MemorySearch, SearchAnswer, SearchQuery
-from ibex.memory.writing.screening import ScreenedText, screened_text
+from ibex.memory.writing.screening import screened_text
 from ibex.memory.writing.writer import MemoryWriter
 from ibex.memory.writing.written import Written
 
@@ -19,7 +19,6 @@ __all__ = [
     "Found",
     "Hit",
     "Hits",
-    "HotMemories",
     "HotRow",
     "HotSet",
     "Inference",
@@ -33,7 +32,6 @@ __all__ = [
     "NewMemory",
     "Provenance",
     "Scope",
-    "ScreenedText",
     "SearchAnswer",
     "SearchQuery",
     "Tokenizer",

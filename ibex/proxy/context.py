@@ -79,7 +79,7 @@ class ContextStep:
                     question=assembled.question,
                     read_answer=progress.capture.text if _is_said_by_a_model(target) else str,
                     answer_bytes=progress.capture.size,
-                    told=assembled.told,
+                    told=assembled.everything_told,
                 )
             )
 

@@ -21,8 +21,6 @@ CREATE TABLE ibex.context_receipts (
     FOREIGN KEY (org_id, agent_id) REFERENCES ibex.agents (org_id, id) ON DELETE CASCADE
 );
 CREATE INDEX context_receipts_trace ON ibex.context_receipts (org_id, trace_id, at);
-CREATE INDEX context_receipts_session ON ibex.context_receipts (org_id, agent_id, session_id, at)
-    WHERE session_id IS NOT NULL;
 
 ALTER TABLE ibex.context_receipts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ibex.context_receipts FORCE ROW LEVEL SECURITY;

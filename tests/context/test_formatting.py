@@ -121,13 +121,22 @@ def test_a_text_without_blocks_stays_as_it_is() -> None:
         "",
         "hello",
         "<memories are nice>",
-        f"<memories {NONCE}>\nno end",
         "<memories short>\n</memories short>",
     ):
         assert without_blocks(text) == text
 
 
-def test_only_whole_blocks_are_taken_out() -> None:
+def test_of_a_block_without_an_end_all_is_taken_out() -> None:
+    told = block(NONCE, [line("I drink tea", voice="user", at=DAY)])
+
+    assert without_blocks(f"before {told[:-4]}") == "before "
+
+
+def test_many_openings_take_no_longer_than_one() -> None:
+    assert without_blocks("before\n" + f"<memories {NONCE}>\n" * 50_000) == "before\n"
+
+
+def test_blocks_are_taken_out_and_what_is_between_them_stays() -> None:
     first, second = block(NONCE, ["<user 7 May 2023> x"]), block("aaaaaaaa", [])
 
     assert without_blocks(f"a\n{first}\nb\n{second}") == "a\nb\n"

@@ -102,7 +102,8 @@ def _memories(lesson: Lesson, said: Sequence[Said]) -> Iterator[NewMemory]:
     """One part after the other, in the order in which they were said."""
     at = lesson.at
     for each in said:
-        for piece in pieces(each.text):
+        # What is to be looked at is looked at as a whole: a part of it may be harmless by itself.
+        for piece in [each.text] if each.is_quarantined else pieces(each.text):
             yield NewMemory(
                 content=piece,
                 kind="episodic",

@@ -21,6 +21,8 @@ JOB = "turn.capture"
 
 # With the longest of questions, some eighty megabytes.
 _CAPACITY = 2_000
+# Bytes of answers that are kept until they are read, for when a store is away.
+_MOST_UNREAD = 64 << 20
 # A turn takes about a millisecond; what comes next is not to wait for many of them.
 _BATCH = 50
 # The next turn of a conversation may come at once (seconds).
@@ -76,6 +78,7 @@ class Learning:
         self._pending = pending
         self._jobs = jobs
         self._dropped = dropped
+        self._unread = 0
         self._tokenizer = Tokenizer()
         self._entries: WriteBehind[_Entry] = WriteBehind(
             self._hand_over,
@@ -94,8 +97,12 @@ class Learning:
 
     def finished(self, turn: FinishedTurn) -> None:
         """Take a turn; never waits, never fails."""
+        if self._unread + turn.answer_bytes > _MOST_UNREAD:
+            self._dropped(1)
+            return
         has_room = len(self._entries) < _CAPACITY
         if has_room:
+            self._unread += turn.answer_bytes
             self._pending.expect(turn.scope)
         self._entries.add(_Entry(replace(turn, question=turn.question[:LONGEST]), is_expected=has_room))
 
@@ -120,6 +127,7 @@ class Learning:
         turn = entry.turn
         try:
             if entry.answer is None:
+                self._unread -= turn.answer_bytes if entry.is_expected else 0
                 entry.answer = (await _in_time(turn.answer_bytes > _FEW_BYTES, turn.read_answer))[:LONGEST]
                 # The copy of the answer is not kept while a store is away.
                 entry.turn = turn = replace(turn, read_answer=str)

@@ -109,8 +109,3 @@ class Receipt:
     considered: Sequence[Considered]
     tokens: TokenSplit
     timings: Mapping[str, float]
-
-    @property
-    def told(self) -> list[Considered]:
-        """The memories that the model was told."""
-        return [each for each in self.considered if each.reason is None]
