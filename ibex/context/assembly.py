@@ -129,18 +129,15 @@ class Assembler:
 
     def _front(self, turn: ChatTurn, key: str, directive: Directive | None, *, has_memory: bool) -> Front:
         principal = turn.principal
+        directive_tokens = 0 if directive is None else self._count(turn, directive.content)
+        if not has_memory:
+            return Front(directive, "", None, directive_tokens, notice_tokens=0)
         nonce = formatting.nonce(self._secret, f"{principal.org_id}:{principal.agent_id}:{key}")
-        notice = formatting.notice(nonce) if has_memory else None
-        return Front(
-            directive,
-            nonce,
-            notice,
-            directive_tokens=0 if directive is None else self._count(turn, directive.content),
-            notice_tokens=0 if notice is None else self._count(turn, notice),
-        )
+        notice = formatting.notice(nonce)
+        return Front(directive, nonce, notice, directive_tokens, self._count(turn, notice))
 
     async def _room(self, turn: ChatTurn, conversation: Conversation, front: Front, most: int) -> Room:
-        around = self._count(turn, formatting.block(front.nonce, ()))
+        around = 0 if front.notice is None else self._count(turn, formatting.block(front.nonce, ()))
         return await self._rooms.of(
             turn, conversation, besides=front.directive_tokens + front.notice_tokens + around, most=most
         )

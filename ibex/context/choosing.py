@@ -61,6 +61,8 @@ def chosen(
     without: memories that are left out.
     rules: of what goes in besides value.
     """
+    if not recalled:
+        return Chosen()
     present = _normalized("\n".join(said))[-_MOST_SAID:]
     reasons: dict[int, LeftOut] = dict.fromkeys(_beyond(recalled, budget), "budget")
     lines: dict[int, str] = {}

@@ -11,7 +11,7 @@ from ibex.context.receipts import DirectiveGiven
 class Front:
     """The directive, and how memories are marked: the same in each turn of a conversation.
 
-    `notice` says what the nonce marks; None where no memories are told.
+    `notice` says what the nonce marks; None where no memories are told, and then there is no nonce either.
     """
 
     directive: Directive | None
