@@ -25,10 +25,20 @@ PATTERN = "|".join(
     )
 )
 
-# tiktoken looks back over whole runs of white space and gives up in a panic on 500,000 of them, so long texts
-# go to it in pieces of so many characters, cut where the pattern cuts them as well.
+# tiktoken looks back over whole runs of white space and gives up in a panic on 500,000 of them, so
+# long texts go to it in pieces of so many characters, cut where the pattern cuts them as well: behind a word,
+# at the first white space behind anything else, and behind the last line break of white space. Python takes
+# \x1c to \x1f for white space, tiktoken does not.
 _PIECE = 16_384
-_CUT = re.compile(r"(?<=[^\W_])(?=[ .,;:!?\n。，、！？])")  # noqa: RUF001
+_CUT = re.compile(
+    "|".join(
+        (
+            r"(?<=[^\W_])(?=[ .,;:!?\n。，、！？])",  # noqa: RUF001
+            r"(?<=[\S\x1c-\x1f])(?=[^\S\r\n\x1c-\x1f])",
+            r"(?<=[\r\n])(?=[^\S\r\n\x1c-\x1f]+[\S\x1c-\x1f]|[^\s/])",
+        )
+    )
+)
 
 
 class VocabularyError(Exception):
@@ -63,7 +73,7 @@ class Vocabulary:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """A text in pieces that have as many tokens together, if it has words and spaces at all."""
+    """A text in pieces that have as many tokens together, if it has any place where they can be cut."""
     start = 0
     while len(text) - start > 2 * _PIECE:
         cut = _CUT.search(text, start + _PIECE, start + 2 * _PIECE)

@@ -5,7 +5,7 @@ import hashlib
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tiktoken import Encoding
 from tiktoken_ext import openai_public
@@ -99,6 +99,10 @@ def encoding() -> Encoding:
 
 @settings(max_examples=40, deadline=None)
 @given(unit=_LONG, filler=_LONG, length=st.integers(30_000, 120_000))
+@example(unit="00/", filler="000/", length=33_100)
+@example(unit="/\n", filler="x/\n", length=40_000)
+@example(unit="/\t", filler="/\n\t", length=40_000)
+@example(unit="\x1c", filler="/\x1d\x1c", length=40_000)
 def test_a_text_in_pieces_has_as_many_tokens_as_in_one(
     encoding: Encoding, unit: str, filler: str, length: int
 ) -> None:
