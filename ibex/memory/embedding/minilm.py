@@ -25,7 +25,7 @@ class MiniLM:
     """Vectors of texts, on the thread that calls. Several threads may call at once.
 
     The words' own vectors, half of the file, stay in it and are shared by all processes; a process has about
-    50 MB for the rest, and 30 MB for the runtime.
+    15 MB for the rest, and 30 MB for the runtime.
 
     Raises `OSError`, `ValueError` or `KeyError` when the files are not those of the model, and `ImportError`
     without the packages of `ibex[embeddings]`.
@@ -38,7 +38,7 @@ class MiniLM:
         places = mapped(file, weights["embeddings.position_embeddings.weight"])[:LONGEST]
         self._places = places + mapped(file, weights["embeddings.token_type_embeddings.weight"])[0]
         self._pieces = WordPieces((folder / VOCABULARY.name).read_text("utf-8").splitlines())
-        self._session = _session(minilm_graph(weights, file), folder)
+        self._session = _session(minilm_graph(weights, file))
         self.model = EmbeddingModel(NAME, WEIGHTS.sha256[:12], WIDTH)
 
     def split(self, text: str) -> list[int]:
@@ -58,7 +58,7 @@ class MiniLM:
         return found
 
 
-def _session(graph: bytes, folder: Path) -> Any:
+def _session(graph: bytes) -> Any:
     # Since 1.29 the runtime's official builds report to their maker unless this is set before the import.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
@@ -70,5 +70,4 @@ def _session(graph: bytes, folder: Path) -> Any:
     # With the arena a process kept 100 MB more after batches of many shapes, and was no faster for it.
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -6,18 +6,16 @@ Source of the field numbers: onnx.proto, IR version 9, in the protocol buffers e
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ibex.memory.embedding.safetensors import StoredTensor
-
 _IR_VERSION = 9
 _OPERATORS = 20
-_FLOAT, _INT64 = 1, 7
+FLOAT, UINT8 = 1, 2
+_KINDS = {"float32": FLOAT, "uint8": UINT8, "int8": 3, "int64": 7}
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 1, 2, 7
-_EXTERNAL = 1
-
 Attribute = int | float | Sequence[int]
 
 
@@ -47,26 +45,12 @@ class Graph:
         )
         return names
 
-    def constant(self, values: NDArray[np.float32] | NDArray[np.int64]) -> str:
-        """Numbers that stand in the graph itself."""
+    def constant(self, values: NDArray[Any]) -> str:
+        """Numbers that stand in the graph itself: float32, uint8, int8 or int64."""
         name = self._name()
-        kind = _FLOAT if values.dtype == np.float32 else _INT64
+        kind = _KINDS[values.dtype.name]
         self._parts.append(
             _message(5, *_tensor(name, values.shape, kind), _bytes(9, np.ascontiguousarray(values).tobytes()))
-        )
-        return name
-
-    def stored(self, tensor: StoredTensor, file: str) -> str:
-        """Numbers that stay in a file of weights, beside which the graph is loaded."""
-        name = self._name()
-        place = {"location": file, "offset": str(tensor.offset), "length": str(tensor.length)}
-        self._parts.append(
-            _message(
-                5,
-                *_tensor(name, tensor.shape, _FLOAT),
-                *(_message(13, _text(1, key), _text(2, value)) for key, value in place.items()),
-                _number(14, _EXTERNAL),
-            )
         )
         return name
 
@@ -92,7 +76,7 @@ def _tensor(name: str, shape: Sequence[int], kind: int) -> list[bytes]:
 
 def _value(place: int, name: str, shape: Sequence[str | int]) -> bytes:
     sizes = (_message(1, _number(1, s) if isinstance(s, int) else _text(2, s)) for s in shape)
-    return _message(place, _text(1, name), _message(2, _message(1, _number(1, _FLOAT), _message(2, *sizes))))
+    return _message(place, _text(1, name), _message(2, _message(1, _number(1, FLOAT), _message(2, *sizes))))
 
 
 def _attribute(name: str, value: Attribute) -> bytes:

@@ -1,4 +1,4 @@
-"""The model that runs here gives the vectors that it was published with."""
+"""The model that runs here gives the vectors that it was published with, nearly."""
 
 import subprocess
 import sys
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ibex.memory.embedding.minilm import LONGEST, MiniLM
+from tests.memory.embedding.reference import Reference
 
 # The first numbers of vectors that PyTorch and the model's own code give, in float32.
 _REFERENCE = {
@@ -20,11 +21,23 @@ _REFERENCE = {
 }
 
 
+@pytest.fixture(scope="module")
+def reference(model_files: Path) -> Reference:
+    return Reference(model_files)
+
+
 @pytest.mark.parametrize("text", _REFERENCE)
-def test_vectors_are_those_of_the_reference(minilm: MiniLM, text: str) -> None:
+def test_the_reference_gives_the_vectors_that_were_published(
+    minilm: MiniLM, reference: Reference, text: str
+) -> None:
+    assert reference.vector(minilm.split(text))[:6] == pytest.approx(_REFERENCE[text], abs=1e-5)
+
+
+@pytest.mark.parametrize("text", [*_REFERENCE, "word " * 300, "When did Ada move to the house by the sea?"])
+def test_vectors_are_nearly_those_of_the_reference(minilm: MiniLM, reference: Reference, text: str) -> None:
     (vector,) = minilm.vectors([minilm.split(text)])
 
-    assert vector[:6] == pytest.approx(_REFERENCE[text], abs=1e-5)
+    assert vector @ reference.vector(minilm.split(text)) > 0.985
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
 
 
