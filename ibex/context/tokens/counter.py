@@ -9,8 +9,8 @@ from ibex.context.tokens.correction import Corrections
 from ibex.context.tokens.families import RATIOS, at_most, estimated_o200k
 from ibex.context.tokens.vocabulary import Vocabulary
 
-# A digest takes 1 µs, a line of 30 tokens 6; a directive of 32 KB takes 2 ms each time without a cache.
-_SHORTEST_KEPT = 128
+# A digest takes 1 µs, a line of 30 tokens 25; a directive of 32 KB takes 2 ms each time without a cache.
+_SHORTEST_KEPT = 32
 _MOST_KEPT = 20_000
 _DIGEST_BYTES = 16
 

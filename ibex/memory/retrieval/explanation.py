@@ -1,17 +1,39 @@
 """Says what the scores of hits were made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ibex.memory.retrieval.hit import Arm, Components
+from ibex.memory.retrieval.lexical import Lexical
 from ibex.memory.retrieval.ranking import Ranking
 from ibex.memory.retrieval.relevance import Relevance
 
 
-def components(relevant: Relevance, ranked: Ranking, positions: Sequence[int]) -> list[Components]:
-    """The components of the memories at these positions."""
+def components(
+    relevant: Relevance, ranked: Ranking, positions: Sequence[int], *, in_full: bool = True
+) -> list[Components]:
+    """The components of the memories at these positions; `in_full` with arms and terms."""
+    arms = _arms(relevant, positions) if in_full else [{}] * len(positions)
+    terms = _terms(relevant.lexical, positions) if in_full else [()] * len(positions)
+    at = list(positions)
+    meaning = [None] * len(at) if relevant.by_meaning is None else relevant.by_meaning[at].tolist()
+    numbers = (
+        relevant.stated,
+        relevant.speaker,
+        relevant.time,
+        ranked.relevance,
+        ranked.recency,
+        ranked.usefulness,
+        ranked.confidence,
+        ranked.use,
+    )
+    columns = (relevant.by_words[at].tolist(), meaning, *(each[at].tolist() for each in numbers))
+    return [Components(*each) for each in zip(arms, terms, *columns, strict=True)]
+
+
+def _arms(relevant: Relevance, positions: Sequence[int]) -> list[Mapping[str, Arm]]:
     words, meaning = relevant.lexical, relevant.semantic
     places = {
         "lexical.text": _places(words.text, positions),
@@ -24,27 +46,19 @@ def components(relevant: Relevance, ranked: Ranking, positions: Sequence[int]) -
         places["semantic.neighbours"] = _places(meaning.neighbours, positions)
         compared = {position for position in positions if meaning.known[position]}
     return [
-        Components(
-            arms={
-                name: arms[number]
-                for name, arms in places.items()
-                if name.startswith("lexical") or position in compared
-            },
-            matched_terms=tuple(
-                term for term, occurs in zip(words.terms, words.occurs[:, position], strict=True) if occurs
-            ),
-            lexical=float(relevant.by_words[position]),
-            semantic=None if relevant.by_meaning is None else float(relevant.by_meaning[position]),
-            stated=float(relevant.stated[position]),
-            speaker=float(relevant.speaker[position]),
-            time=float(relevant.time[position]),
-            relevance=float(ranked.relevance[position]),
-            recency=float(ranked.recency[position]),
-            usefulness=float(ranked.usefulness[position]),
-            confidence=float(ranked.confidence[position]),
-            use=float(ranked.use[position]),
-        )
+        {
+            name: arms[number]
+            for name, arms in places.items()
+            if name.startswith("lexical") or position in compared
+        }
         for number, position in enumerate(positions)
+    ]
+
+
+def _terms(words: Lexical, positions: Sequence[int]) -> list[tuple[str, ...]]:
+    return [
+        tuple(term for term, occurs in zip(words.terms, words.occurs[:, position], strict=True) if occurs)
+        for position in positions
     ]
 
 

@@ -22,7 +22,8 @@ class Components:
     ----------
     arms: by name: `lexical.text`, `lexical.neighbours`, `lexical.session` (BM25); `semantic.text`,
         `semantic.neighbours` (cosines; missing when there was no vector to compare with).
-    matched_terms: the stems of the question that the memory's own text has, rarest first.
+    matched_terms: the stems of the question that the memory's own text has, rarest first. These two are empty
+        where the query asked for no explanation.
     lexical, semantic: the two arms in standard deviations; `semantic` is None without a vector of the
         question, and estimated for a memory without one.
     stated, speaker, time: see `Relevance`.

@@ -40,6 +40,8 @@ class Query:
     where: only memories for which it is true. It is asked from the best downwards, and no more than needed.
     pinned_first: pinned memories lead, whatever the question, in the order of their scores.
     beyond: what else there is, beside which words and scores are judged.
+    explains: whether hits say what each arm gave them, and which terms they match; that takes as long as the
+        search itself.
 
     Raises ValueError when the vector holds anything but finite numbers.
     """
@@ -51,6 +53,7 @@ class Query:
     where: Callable[[Record], bool] | None = None
     pinned_first: bool = False
     beyond: Beyond = Beyond()
+    explains: bool = True
 
     def __post_init__(self) -> None:
         if self.vector is not None and not np.isfinite(self.vector).all():

@@ -35,7 +35,7 @@ def search(parts: Sequence[Index], query: Query, limit: int) -> list[Hit]:
     ranked = ranking(relevant.score, columns, query.now)
     found = islice(_admitted(parts, columns, query, relevant.above_floor, ranked.score, limit), limit)
     records = dict(found)
-    explained = components(relevant, ranked, list(records))
+    explained = components(relevant, ranked, list(records), in_full=query.explains)
     return [
         Hit(record, float(ranked.score[at]), because)
         for (at, record), because in zip(records.items(), explained, strict=True)

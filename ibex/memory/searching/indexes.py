@@ -12,8 +12,8 @@ from ibex.memory.searching.partition import IndexedPartition
 from ibex.storage import DatabaseUnavailableError, Postgres
 from ibex.tasks import SharedTask
 
-# With more memories than this, indexing or searching takes more than a few milliseconds.
-_MOST_ON_THE_LOOP = 500
+# With more memories than this, indexing takes more than a few milliseconds.
+_INDEXED_ON_THE_LOOP = 500
 
 Result = TypeVar("Result")
 
@@ -75,8 +75,10 @@ class Indexes:
         return partition
 
 
-async def beside_the_loop(memories: int, work: Callable[[], Result]) -> Result:
+async def beside_the_loop(
+    memories: int, work: Callable[[], Result], *, most: int = _INDEXED_ON_THE_LOOP
+) -> Result:
     """Call a function here, or on a thread where there are so many memories that others would wait."""
-    if memories <= _MOST_ON_THE_LOOP:
+    if memories <= most:
         return work()
     return await asyncio.to_thread(work)
