@@ -87,14 +87,7 @@ class Assembler:
     async def _assemble(self, turn: ChatTurn, conversation: Conversation, watch: Stopwatch) -> Assembled:
         key = _key(turn, conversation)
         most = 0 if turn.skips_memory else self._most if turn.memory_tokens is None else turn.memory_tokens
-        recalling = asyncio.create_task(self._recalled(turn, conversation, key, most), name="context-recall")
-        try:
-            with watch.timing("directive"):
-                directive = await self._directive(turn, key)
-            with watch.timing("retrieval"):
-                retrieved = await recalling
-        finally:
-            recalling.cancel()
+        directive, retrieved = await self._gathered(turn, conversation, key, most, watch)
         with watch.timing("packing"):
             front = self._front(turn, key, directive, has_memory=_may_be_told(turn, retrieved, most))
             room = await self._room(turn, conversation, front, most)
@@ -112,15 +105,29 @@ class Assembler:
             self._keep(turn, conversation, key, told.told, is_all=retrieved.rung is Rung.COMPLETE)
         return issued(turn, conversation, fields, front, room, retrieved, told, watch)
 
+    async def _gathered(
+        self, turn: ChatTurn, conversation: Conversation, key: str, most: int, watch: Stopwatch
+    ) -> tuple[Directive | None, Retrieved]:
+        """The directive and the memories, looked for side by side where both are wanted."""
+        if most <= 0:
+            with watch.timing("directive"):
+                return await self._directive(turn, key), _NOT_WANTED
+        recalling = asyncio.create_task(self._recalled(turn, conversation, key), name="context-recall")
+        try:
+            with watch.timing("directive"):
+                directive = await self._directive(turn, key)
+            with watch.timing("retrieval"):
+                return directive, await recalling
+        finally:
+            recalling.cancel()
+
     async def _directive(self, turn: ChatTurn, key: str) -> Directive | None:
         if turn.directive is None:
             return await self._directives.resolve(turn.principal, key)
         turn.principal.require(Permission.DIRECTIVE_READ)
         return await self._directives.named(turn.principal, turn.directive)
 
-    async def _recalled(self, turn: ChatTurn, conversation: Conversation, key: str, most: int) -> Retrieved:
-        if most <= 0:
-            return _NOT_WANTED
+    async def _recalled(self, turn: ChatTurn, conversation: Conversation, key: str) -> Retrieved:
         try:
             return await self._recall.of(turn, conversation, key)
         except Exception:
