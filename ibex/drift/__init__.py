@@ -1,0 +1,1 @@
+"""Whether agents still behave as they did."""

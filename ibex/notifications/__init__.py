@@ -1,0 +1,1 @@
+"""Tells whom an organization wants to be told: webhooks and mail."""

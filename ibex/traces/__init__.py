@@ -1,0 +1,1 @@
+"""One record of each call: shipped, stored and asked for."""

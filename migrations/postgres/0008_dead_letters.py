@@ -1,0 +1,8 @@
+"""Jobs that were given up."""
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    pass
