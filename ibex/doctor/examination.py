@@ -12,6 +12,7 @@ from ibex.doctor.postgres import postgres
 from ibex.doctor.providers import providers
 from ibex.doctor.redis import redis
 from ibex.doctor.secrets import credentials, master_keys, pepper
+from ibex.doctor.workers import workers
 from ibex.serving.servers import Addresses, Servers
 from ibex.settings import Settings
 
@@ -49,6 +50,7 @@ def _installation(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         yield _not_examined("Postgres", pid)
     if addresses.redis_url:
         yield from redis(settings, addresses.redis_url)
+        yield workers(settings, addresses.redis_url)
     else:
         yield _not_examined("Redis", pid)
     yield pepper(settings, addresses.postgres_dsn)

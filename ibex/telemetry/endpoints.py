@@ -25,8 +25,22 @@ class Dependency:
     when_away: str
 
 
-def routes(metrics: Metrics, dependencies: list[Dependency], version: str) -> Routes:
-    """Path → method → endpoint. None of them needs a token and none of them tells a secret."""
+async def _look_up_nothing() -> None:
+    """For metrics that are all counted where they are shown."""
+
+
+def routes(
+    metrics: Metrics,
+    dependencies: list[Dependency],
+    version: str,
+    look_up: Callable[[], Awaitable[None]] = _look_up_nothing,
+) -> Routes:
+    """Path → method → endpoint. None of them needs a token and none of them tells a secret.
+
+    Parameters
+    ----------
+    look_up: called before metrics are shown, for those that are not counted here. It raises nothing.
+    """
 
     async def health(scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, 200, orjson.dumps({"status": "alive", "version": version}))
@@ -38,6 +52,7 @@ def routes(metrics: Metrics, dependencies: list[Dependency], version: str) -> Ro
         await respond(send, status, body)
 
     async def scrape(scope: Scope, receive: Receive, send: Send) -> None:
+        await look_up()
         await respond(send, 200, metrics.render(), content_type=CONTENT_TYPE)
 
     return {"/health": {"GET": health}, "/ready": {"GET": ready}, "/metrics": {"GET": scrape}}

@@ -50,7 +50,20 @@ RPC_STATUSES = (
     "INTERNAL",
 )
 # What is written behind the answer.
-ROWS = ("turn", "audit", "receipt", "lesson")
+ROWS = ("trace", "audit", "receipt", "lesson")
+# What the workers do, by name.
+JOBS = (
+    "turn.capture",
+    "session.end_idle",
+    "organization.erase",
+    "dead_letter.expire",
+    "fingerprint.forget",
+    "notification.forget",
+    "trace.expire",
+    "trace.prepare",
+)
+OTHER_JOB = "other"
+JOB_OUTCOMES = ("done", "failed", "dead", "lost")
 # The rungs of the ladder, as receipts name them.
 CONTEXT_RUNGS = ("complete", "hot_cache", "directive_only", "none", "skipped")
 ATTEMPT_OUTCOMES = (
@@ -109,12 +122,31 @@ class Instruments:
         self.rpc_seconds = metrics.histogram(
             "ibex_grpc_call_seconds", "From a call's arrival to its answer.", method=RPC_METHODS
         )
+        self.jobs = metrics.counter(
+            "ibex_jobs", "Tries of jobs in this replica.", job=(*JOBS, OTHER_JOB), outcome=JOB_OUTCOMES
+        )
+        self.queue_jobs = metrics.sample("ibex_queue_jobs", "Jobs in the queue of all replicas.")
+        self.queue_oldest = metrics.sample(
+            "ibex_queue_oldest_seconds", "How long the job has been due that is due for longest."
+        )
+        self.queue_seen = metrics.sample(
+            "ibex_queue_seen_seconds", "How long ago a worker of any replica looked at the queue."
+        )
+        self.traces_waiting = metrics.sample(
+            "ibex_traces_waiting", "Traces of all replicas that wait to be stored."
+        )
+        self.traces_oldest = metrics.sample(
+            "ibex_traces_oldest_seconds", "How long the oldest trace has waited to be stored."
+        )
         self.processes = metrics.gauge("ibex_web_processes", "Web processes that serve.")
         metrics.allocate()
 
     def count_request(self, operation: str, status: int) -> None:
         text = str(status)
         self.requests.add(operation, text if text in STATUSES else OTHER_STATUS)
+
+    def count_job(self, name: str, outcome: str) -> None:
+        self.jobs.add(name if name in JOBS else OTHER_JOB, outcome)
 
     def count_rpc(self, method: str, status: str, seconds: float) -> None:
         self.rpc_calls.add(method, status)

@@ -1,10 +1,11 @@
-"""Counters, gauges and histograms in memory that all web processes share.
+"""Counters, gauges and histograms in memory that all web and job processes share.
 
 A scrape reaches one process only, so each writes its own row of one shared array and whoever is asked adds
 the rows up. Every series is declared before the processes are forked, which also bounds the labels. A
 process that takes the place of a dead one goes on with its row: counters never run backwards.
 """
 
+import math
 import mmap
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,7 +60,7 @@ class Metrics:
 
     Parameters
     ----------
-    processes: rows; one per web process.
+    processes: rows; one per web and job process.
     """
 
     def __init__(self, processes: int = 1) -> None:
@@ -75,6 +76,10 @@ class Metrics:
 
     def gauge(self, name: str, help: str, **labels: Iterable[str]) -> "Gauge":  # noqa: A002
         return Gauge(self, self._declare("gauge", name, help, labels, 1))
+
+    def sample(self, name: str, help: str) -> "Sample":  # noqa: A002
+        """A gauge of what is the same for all processes."""
+        return Sample(self, self._declare("gauge", name, help, {}, 1))
 
     def histogram(self, name: str, help: str, **labels: Iterable[str]) -> "Histogram":  # noqa: A002
         """A histogram of seconds."""
@@ -92,6 +97,10 @@ class Metrics:
             if family.kind == "gauge":
                 for cell in family.first_cell.values():
                     self.mine[cell] = 0.0
+
+    def share(self, cell: int, value: float) -> None:
+        """Write what no process adds to: the cell is in the first row, whoever writes it."""
+        self._cells[cell] = value
 
     def total(self, cell: int) -> float:
         """The sum of a cell over all processes."""
@@ -137,6 +146,19 @@ class Gauge(Counter):
 
     def set(self, *labels: str, value: float) -> None:
         self._metrics.mine[self._cells[labels]] = value
+
+
+class Sample:
+    """A number that any process has looked up; the last one counts. NaN while it is not known."""
+
+    def __init__(self, metrics: Metrics, cells: dict[Labels, int]) -> None:
+        self._metrics, self._cell = metrics, cells[()]
+
+    def set(self, value: float | None) -> None:
+        self._metrics.share(self._cell, math.nan if value is None else value)
+
+    def value(self) -> float:
+        return self._metrics.total(self._cell)
 
 
 class Histogram:

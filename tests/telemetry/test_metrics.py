@@ -1,5 +1,6 @@
 """What `/metrics` shows: every step, bounded labels, the sum of all processes."""
 
+import math
 import os
 
 import pytest
@@ -128,6 +129,16 @@ def test_what_a_forked_process_counts_is_seen_by_its_siblings() -> None:
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
     assert instruments.clients_gone.total() == 7
+
+
+def test_what_is_the_same_for_all_processes_is_not_added_up() -> None:
+    instruments = Instruments([], processes=3)
+    for process, waiting in ((0, 7), (1, 5), (2, 4)):
+        instruments.metrics.attach(process)
+        instruments.queue_jobs.set(waiting)
+    assert value(parse(instruments.metrics.render().decode()), "ibex_queue_jobs") == 4
+    instruments.queue_jobs.set(None)
+    assert math.isnan(value(parse(instruments.metrics.render().decode()), "ibex_queue_jobs"))
 
 
 @pytest.mark.parametrize("seconds", [0.0, *SECONDS, 1e9])

@@ -152,6 +152,30 @@ async def test_a_job_cut_off_by_a_stop_is_done_by_the_next_worker(database: Data
             await until(lambda: len(tries) == 2)
 
 
+async def test_a_stop_is_no_try_however_often_it_comes(database: Database) -> None:
+    started, tries = asyncio.Event(), list[Payload]()
+
+    async def run(payload: Payload) -> None:
+        tries.append(payload)
+        started.set()
+        if len(tries) < 6:
+            await asyncio.Event().wait()
+
+    cut_off = Job("test.cut", run)
+    async with queue(database) as left:
+        await left.put("test.cut", {"a": {}})
+        for _ in range(5):
+            started.clear()
+            working = asyncio.create_task(
+                work(database.redis_url, (), [cut_off], ready=lambda: None, stop=asyncio.Event())
+            )
+            await asyncio.wait_for(started.wait(), _PATIENCE)
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        async with worker(database, cut_off):
+            await until(lambda: len(tries) == 6)
+
+
 async def test_nobody_waits_for_a_dead_worker_longer_than_the_job_may_take(database: Database) -> None:
     started = asyncio.Event()
 

@@ -1,6 +1,7 @@
 """The end of organizations whose grace period is over."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from ibex.auth.organizations import repository
@@ -17,11 +18,13 @@ class OrganizationErasure:
     Parameters
     ----------
     postgres: patient enough for an organization with many sessions, which goes in one transaction.
+    forget: removes what is left of an organization elsewhere.
     """
 
-    def __init__(self, postgres: Postgres, redis: Redis) -> None:
+    def __init__(self, postgres: Postgres, redis: Redis, *forget: Callable[[UUID], Awaitable[None]]) -> None:
         self._postgres = postgres
         self._redis = redis
+        self._forget_elsewhere = forget
 
     async def run(self) -> None:
         """Erase those that are due; what fails is tried again the next time."""
@@ -38,7 +41,7 @@ class OrganizationErasure:
             await self._forget(org_id)
 
     async def _forget(self, org_id: UUID) -> None:
-        """Remove all of its keys, on every node of a cluster; they share one slot."""
+        """Remove all of its keys, on every node of a cluster; they share one slot. And what is elsewhere."""
         batch: list[bytes] = []
         async for key in self._redis.scan_iter(match=organization_key(org_id, "*"), count=_BATCH):
             batch.append(key)
@@ -47,3 +50,5 @@ class OrganizationErasure:
                 batch.clear()
         if batch:
             await self._redis.unlink(*batch)
+        for forget in self._forget_elsewhere:
+            await forget(org_id)

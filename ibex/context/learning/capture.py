@@ -9,12 +9,14 @@ from uuid import uuid5
 from pydantic import TypeAdapter
 
 from ibex.auth import Actor
+from ibex.context.learning import repository
 from ibex.context.learning.last_turn import LastTurn, LastTurns
 from ibex.context.learning.pending import PendingTurns
 from ibex.context.learning.pieces import pieces
 from ibex.context.learning.turn import Lesson, Said
 from ibex.errors import ErrorCode, IbexError
 from ibex.memory import Inference, InferredFeedback, MemoryWriter, NewMemory, Provenance
+from ibex.storage import Postgres
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +39,27 @@ class TurnCapture:
     """
 
     def __init__(
-        self, writer: MemoryWriter, inferred: InferredFeedback, pending: PendingTurns, last_turns: LastTurns
+        self,
+        writer: MemoryWriter,
+        inferred: InferredFeedback,
+        pending: PendingTurns,
+        last_turns: LastTurns,
+        postgres: Postgres,
     ) -> None:
         self._writer = writer
         self._inferred = inferred
         self._pending = pending
         self._last_turns = last_turns
+        self._postgres = postgres
 
     async def run(self, payload: Mapping[str, Any]) -> None:
         """Raises what the stores raise when they are away; then it is to be done again."""
         lesson = _lesson.validate_python(payload["lesson"])
+        choice = await repository.choice(self._postgres, lesson.scope.org_id)
+        if choice is None or not choice.memory_capture:
+            # It was turned off, or erased, since the turn was left here.
+            await self._pending.remove(lesson)
+            return
         actor = Actor.local(lesson.scope.org_id, ACTOR)
         last = await self._last_turns.before(lesson)
         try:

@@ -13,6 +13,13 @@ from ibex.storage import Redis, organization_key
 
 # Whoever comes back later than that talks about something else (seconds).
 _LIFETIME = 3_600
+# Jobs may be done in another order than that of their turns, whose ids sort as they were said.
+_KEEP = """
+local kept = redis.call('GET', KEYS[1])
+if not kept or cjson.decode(kept).turn_id < ARGV[1] then
+    redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+end
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +49,10 @@ class LastTurns:
         return last if last.turn_id < lesson.turn_id else None
 
     async def keep(self, lesson: Lesson) -> None:
-        last = LastTurn(lesson.turn_id, lesson.question, lesson.used)
-        await cast("Awaitable[Any]", self._redis.set(_name(lesson), orjson.dumps(last), ex=_LIFETIME))
+        """Unless a later turn of the session is kept already."""
+        last = orjson.dumps(LastTurn(lesson.turn_id, lesson.question, lesson.used)).decode()
+        kept = self._redis.eval(_KEEP, 1, _name(lesson), str(lesson.turn_id), last, str(_LIFETIME))
+        await cast("Awaitable[Any]", kept)
 
 
 def _name(lesson: Lesson) -> str:

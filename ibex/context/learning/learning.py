@@ -115,7 +115,10 @@ class Learning:
             await self._read(entry)
         lessons = [each.lesson for each in entries if each.lesson is not None and not each.lesson.is_empty]
         if lessons:
-            jobs = {f"{JOB}:{each.scope.org_id}:{each.turn_id}": {"lesson": each} for each in lessons}
+            jobs = {
+                f"{JOB}:{each.scope.org_id}:{each.turn_id}": {"org_id": each.scope.org_id, "lesson": each}
+                for each in lessons
+            }
             taken = await self._jobs.put(JOB, jobs)
             if taken < len(jobs):
                 self._dropped(len(jobs) - taken)

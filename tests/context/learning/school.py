@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
@@ -96,7 +96,7 @@ class School:
                 jobs,
                 pending,
                 last_turns,
-                TurnCapture(writer, InferredFeedback(postgres, _changed), pending, last_turns),
+                TurnCapture(writer, InferredFeedback(postgres, _changed), pending, last_turns, postgres),
                 dropped,
                 choices,
                 learning,
@@ -135,7 +135,12 @@ class School:
         await self.settled()
         for job_id in self.jobs.left.keys() - before:
             for _ in range(times):
-                await self.capture.run(_as_read(self.jobs.left[job_id]))
+                await self.capture.run(as_read(self.jobs.left[job_id]))
+
+    def lesson(self, payload: dict[str, Any], turn_id: UUID) -> Lesson:
+        """What a turn with another id would teach in the same session."""
+        lesson: Lesson = payload["lesson"]
+        return replace(lesson, turn_id=turn_id)
 
     async def settled(self) -> None:
         """Until all that was handed over is in the queue."""
@@ -154,7 +159,7 @@ class School:
         )
 
 
-def _as_read(payload: dict[str, Any]) -> Any:
+def as_read(payload: dict[str, Any]) -> Any:
     return orjson.loads(orjson.dumps(payload))
 
 

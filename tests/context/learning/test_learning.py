@@ -11,8 +11,9 @@ from ibex.auth.organizations.repository import Choices
 from ibex.context.formatting import block, line
 from ibex.context.learning import Told
 from ibex.context.learning.lesson import LONGEST
+from ibex.ids import uuid7
 from ibex.memory import Scope
-from tests.context.learning.school import School
+from tests.context.learning.school import School, as_read
 from tests.faults.waiting import until
 from tests.fixtures import Database
 from tests.security.redis_content import everything_in_redis
@@ -166,6 +167,35 @@ async def test_a_choice_that_changes_is_heard_of(school: School) -> None:
     school.choices.forget(Change("organization", school.org_id))
     await school.learn(school.turn("I moved to Porto."))
     assert await school.contents() == ["I moved to Lisbon."]
+
+
+async def test_a_turn_that_waits_is_not_remembered_once_that_is_turned_off(school: School) -> None:
+    turn = school.turn("I moved to Lisbon.")
+    school.learning.finished(turn)
+    await school.settled()
+    [payload] = school.jobs.left.values()
+    await school.operator.administration.organizations.update(
+        school.operator.actor(school.org_id), school.org_id, Choices(memory_capture=False)
+    )
+    await school.capture.run(as_read(payload))
+    assert await school.contents() == []
+    assert await school.pending.of(turn.scope) == []
+    assert await school.last_turns.before(school.lesson(payload, uuid7())) is None
+
+
+async def test_a_turn_that_is_late_does_not_take_the_place_of_the_one_after_it(school: School) -> None:
+    turns = [school.turn("I live in Lisbon."), school.turn("I live in Porto now.")]
+    # Within a millisecond ids are in no order.
+    early, late = sorted(turns, key=lambda turn: turn.turn_id)
+    for turn in (early, late):
+        school.learning.finished(turn)
+    await school.settled()
+    payloads = list(school.jobs.left.values())
+    for payload in reversed(payloads):
+        await school.capture.run(as_read(payload))
+    last = await school.last_turns.before(school.lesson(payloads[0], UUID(int=2**128 - 1)))
+    assert last is not None
+    assert last.turn_id == late.turn_id
 
 
 async def test_control_characters_do_not_keep_a_turn_from_being_remembered(school: School) -> None:
