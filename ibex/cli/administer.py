@@ -42,14 +42,19 @@ def administer(context: click.Context, /, org: str, work: Work[Result], **option
     """Do `work` on an organization of this installation."""
 
     async def within(administration: Administration, settings: Settings) -> Result:
-        found = await administration.organizations.find_by_slug(org)
-        if found is None:
-            raise click.ClickException(
-                f"There is no organization `{org}`. `ibex org list` shows which there are."
-            )
-        return await work(administration, Actor.local(found, "cli"))
+        return await work(administration, await acting_in(administration, org))
 
     return administer_all(context, within, **options)
+
+
+async def acting_in(administration: Administration, org: str) -> Actor:
+    """The CLI, acting on an organization."""
+    found = await administration.organizations.find_by_slug(org)
+    if found is None:
+        raise click.ClickException(
+            f"There is no organization `{org}`. `ibex org list` shows which there are."
+        )
+    return Actor.local(found, "cli")
 
 
 def administer_all(

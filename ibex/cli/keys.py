@@ -1,4 +1,4 @@
-"""`ibex keys …`: the master keys under which provider keys are sealed."""
+"""`ibex keys …`: the master keys under which provider keys and secrets of webhooks are sealed."""
 
 import json
 from collections import Counter
@@ -7,10 +7,11 @@ from typing import TypeVar
 
 import click
 
-from ibex.auth import KeyRing, KeyRotation
+from ibex.auth import PROVIDER_KEYS, KeyRing, KeyRotation
 from ibex.cli.administer import on_installation
 from ibex.cli.options import as_json, data_dir
 from ibex.cli.table import table
+from ibex.notifications import WEBHOOK_SECRETS
 from ibex.serving.dependencies import check_dsn
 from ibex.serving.secrets import existing_keys
 from ibex.serving.servers import Addresses
@@ -23,7 +24,7 @@ Work = Callable[[KeyRotation, KeyRing], Awaitable[Result]]
 
 @click.group()
 def keys() -> None:
-    """List and rotate the master keys that seal provider keys."""
+    """List and rotate the master keys that seal provider keys and secrets of webhooks."""
 
 
 @keys.command("list")
@@ -31,7 +32,7 @@ def keys() -> None:
 @data_dir
 @click.pass_context
 def list_keys(context: click.Context, /, as_json: bool, **options: object) -> None:
-    """List master keys by id. Shown is how many provider keys each seals, and never a key."""
+    """List master keys by id. Shown is how many secrets each seals, and never a key."""
 
     async def work(rotation: KeyRotation, ring: KeyRing) -> tuple[list[str], Counter[str]]:
         return [key.id for key in ring.all()], await rotation.usage()
@@ -50,20 +51,23 @@ def list_keys(context: click.Context, /, as_json: bool, **options: object) -> No
 @data_dir
 @click.pass_context
 def rotate_keys(context: click.Context, /, **options: object) -> None:
-    """Seal every provider key under a new master key. IBEX goes on; an interrupted run is continued."""
+    """Seal everything under a new master key. IBEX goes on; an interrupted run is continued."""
 
     async def work(rotation: KeyRotation, ring: KeyRing) -> None:
         rotated = await rotation.run()
         if rotated.is_new:
             click.echo(f"{rotated.primary} is the primary key from now on, in {ring.file}.")
-        click.echo(f"Provider keys sealed anew, under {rotated.primary}: {rotated.resealed}.")
+        click.echo(
+            "Provider keys sealed anew, with secrets of webhooks, "
+            f"under {rotated.primary}: {rotated.resealed}."
+        )
         place = str(ring.file) if ring.file is not None else "IBEX_MASTER_KEY"
         for key_id in rotated.unused:
             click.echo(f"{key_id} seals nothing any more: when no backup needs it, remove it from {place}.")
         if not rotated.is_new and not rotated.resealed and ring.file is None:
             click.echo("Nothing was to be done. To rotate, put a new key first in IBEX_MASTER_KEY.")
         if rotated.failures:
-            lost = ", ".join(f"{provider} of organization {org_id}" for org_id, provider in rotated.failures)
+            lost = ", ".join(f"{name} of organization {org_id}" for org_id, name in rotated.failures)
             raise click.ClickException(f"These cannot be opened and were left as they are: {lost}.")
 
     on_installation(context, _with_rotation(work), **options)
@@ -77,7 +81,7 @@ def _with_rotation(work: Work[Result]) -> Callable[[Settings, Addresses], Awaita
         postgres = Postgres(addresses.postgres_dsn, connections=2)
         await postgres.open()
         try:
-            return await work(KeyRotation(postgres, ring), ring)
+            return await work(KeyRotation(postgres, ring, (PROVIDER_KEYS, WEBHOOK_SECRETS)), ring)
         finally:
             await postgres.close()
 

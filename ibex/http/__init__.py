@@ -15,6 +15,7 @@ from ibex.http.body import ClientGoneError, read_body
 from ibex.http.client_address import ClientAddress
 from ibex.http.deadline import Deadline, Deadlines
 from ibex.http.edge import Edge
+from ibex.http.egress import is_reachable
 from ibex.http.headers import PROVIDER_KEY, PROVIDER_KEY_FORM, RequestHeaders
 from ibex.http.networks import MOST_NETWORKS, Network, are_within, contain, parse_networks
 
@@ -39,6 +40,7 @@ __all__ = [
     "Send",
     "are_within",
     "contain",
+    "is_reachable",
     "parse_networks",
     "read_body",
     "respond",

@@ -21,9 +21,19 @@ class HttpClient:
     ----------
     connect_timeout: seconds for a connection to be made.
     connections: most connections at a time.
+    address: to connect to, in place of those that the host's name has; the server must still prove the name.
+    tls: in place of the default context, which takes long to make.
     """
 
-    def __init__(self, base_url: str, *, connect_timeout: float, connections: int) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connect_timeout: float,
+        connections: int,
+        address: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         parts = urlsplit(base_url)
         host = parts.hostname or ""
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
@@ -33,9 +43,10 @@ class HttpClient:
         self._pool = Pool(
             host,
             port,
-            ssl.create_default_context() if parts.scheme == "https" else None,
+            (tls or ssl.create_default_context()) if parts.scheme == "https" else None,
             connect_timeout=connect_timeout,
             connections=connections,
+            address=address,
         )
 
     def head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:

@@ -22,6 +22,7 @@ class Pool:
     ----------
     connect_timeout: seconds for a connection to be made, TLS included.
     connections: most of them; who finds none free waits for one, first come, first served.
+    address: to connect to, in place of those that `host` has.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class Pool:
         *,
         connect_timeout: float,
         connections: int,
+        address: str | None = None,
     ) -> None:
         self._host = host
+        self._address = address or host
         self._port = port
         self._tls = tls
         self._connect_timeout = connect_timeout
@@ -86,7 +89,7 @@ class Pool:
             async with asyncio.timeout(self._connect_timeout):
                 _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: Connection(self._release),
-                    self._host,
+                    self._address,
                     self._port,
                     ssl=self._tls,
                     server_hostname=self._host if self._tls else None,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 EventType = Literal[
@@ -14,7 +14,10 @@ EventType = Literal[
     "limit.threshold",
     "memory.conflict",
     "memory.quarantined",
+    "webhook.disabled",
 ]
+
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ async def verify_keys(postgres: Postgres, keys: KeyRing) -> None:
     if missing:
         place = f"{keys.file} has" if keys.file is not None else "IBEX_MASTER_KEY has"
         raise MasterKeyError(
-            f"This database holds provider keys that are sealed under the master key {', '.join(missing)}; "
+            "This database holds provider keys, or secrets of webhooks, that are sealed under the master key "
+            f"{', '.join(missing)}; "
             f"{place} {', '.join(sorted(here)) or 'none'}. Nothing was changed. Put the missing key back, "
             "from a backup or another replica: into the file, or into IBEX_MASTER_KEY, behind a comma."
         )

@@ -18,6 +18,7 @@ from ibex.memory.repository.changes import NewVersion
 from ibex.memory.repository.partitions import LockedPartition, PartitionKey
 from ibex.memory.retrieval.tokenizer import Tokenizer
 from ibex.memory.writing.draft import Draft
+from ibex.memory.writing.events import tell_of_conflicts, tell_of_quarantine
 from ibex.memory.writing.resettling import resettle
 from ibex.memory.writing.stems import stems
 from ibex.memory.writing.vectors import Vectors
@@ -141,6 +142,8 @@ class Changing:
                 now = replace(partition, revision=revision)
                 await self._settle(connection, now, actor, model, wanted, replace(draft, memory=memory))
                 memory = found(await changes.current(connection, memory.id))
+            if memory.status == "quarantined" != seen.status:
+                await tell_of_quarantine(connection, actor.org_id, memory.agent_id, [memory.id])
             if also is not None:
                 await also(connection, partition, memory)
             await audit.record(connection, AuditEvent.of(actor, action, memory.id, version=memory.version))
@@ -168,8 +171,10 @@ class Changing:
             insists=wanted.insists,
             apart=reopened,
         )
+        new = draft.memory
         for other in reopened:
-            await conflicts.open_between(connection, actor.org_id, uuid7(), other, draft.memory.id, _REOPENED)
+            await conflicts.open_between(connection, actor.org_id, uuid7(), other, new.id, _REOPENED)
+        await tell_of_conflicts(connection, actor.org_id, new.agent_id, [(each, new.id) for each in reopened])
 
 
 def partition_of(org_id: UUID, memory: Memory) -> PartitionKey:

@@ -10,6 +10,7 @@ from ibex.memory.repository.partitions import LockedPartition, PartitionKey
 from ibex.memory.repository.statements import NEIGHBOURS, StandingStatement
 from ibex.memory.writing.changes import consequences_of
 from ibex.memory.writing.draft import Draft
+from ibex.memory.writing.events import tell_of_conflicts
 from ibex.memory.writing.rivals import rivals
 from ibex.memory.writing.settlement import Settlement
 from ibex.memory.writing.statements import claims_of, is_turn, standing, statement_of
@@ -86,7 +87,10 @@ async def resettle(
         conflicts=[each for each in changes.conflicts if (each.memory_id, each.other_id) not in raised],
         claims=changes.claims if is_restated else (),
     )
-    await writes.apply(connection, drafts[0].partition.org_id, partition.id, actor, changes)
+    org_id = drafts[0].partition.org_id
+    await writes.apply(connection, org_id, partition.id, actor, changes)
+    opened = [(each.memory_id, each.other_id) for each in changes.conflicts]
+    await tell_of_conflicts(connection, org_id, drafts[0].memory.agent_id, opened)
 
 
 def _disputed(

@@ -13,6 +13,7 @@ from ibex.memory.repository.partitions import LockedPartition, PartitionKey
 from ibex.memory.retrieval.tokenizer import Tokenizer
 from ibex.memory.writing.changes import changes_of
 from ibex.memory.writing.draft import Draft
+from ibex.memory.writing.events import tell_of_conflicts, tell_of_quarantine
 from ibex.memory.writing.rivals import rivals
 from ibex.memory.writing.settlement import Settled, Settlement
 from ibex.memory.writing.stems import stems
@@ -56,6 +57,7 @@ class Store:
                 changes = changes_of(partition, new, settlement, words, model)
                 async with connection.pipeline():
                     await writes.apply(connection, key.org_id, partition.id, actor.name, changes)
+                    await _tell(connection, key.org_id, new, settlement)
                     await audit.record(connection, _event(actor, new))
                 for draft, row in zip(new, changes.rows, strict=True):
                     answers[draft.memory.id] = _written(draft, row.memory, settled.get(draft.memory.id))
@@ -74,6 +76,14 @@ def _written(draft: Draft, memory: Memory, settled: Settled | None) -> Written:
     if settled is None:
         return Written("quarantined", memory, draft.findings)
     return Written("created", memory, draft.findings, settled.superseded, settled.conflicts)
+
+
+async def _tell(connection: Connection, org_id: UUID, new: Sequence[Draft], settlement: Settlement) -> None:
+    agent_id = new[0].memory.agent_id
+    quarantined = [each.memory.id for each in new if not each.is_active]
+    await tell_of_quarantine(connection, org_id, agent_id, quarantined)
+    conflicts = [(each.memory_id, each.other_id) for each in settlement.conflicts]
+    await tell_of_conflicts(connection, org_id, agent_id, conflicts)
 
 
 def _event(actor: Actor, drafts: Sequence[Draft]) -> AuditEvent:

@@ -22,6 +22,7 @@ from ibex.memory.repository.rows import Changes, NewRow, Version
 from ibex.memory.retrieval.tokenizer import Tokenizer
 from ibex.memory.writing.detection import PiiAction, Policy
 from ibex.memory.writing.draft import Draft, drafted
+from ibex.memory.writing.events import tell_of_quarantine
 from ibex.memory.writing.stems import stems
 from ibex.memory.writing.validation import check_scope
 from ibex.memory.writing.vectors import Vectors
@@ -100,6 +101,9 @@ class ImportBatch:
                 async with connection.pipeline():
                     changes = self._changes(partition, new, model)
                     await writes.apply(connection, actor.org_id, partition.id, actor.name, changes)
+                    quarantined = [each.memory.id for each in new if each.memory.status == "quarantined"]
+                    agent_id = new[0].memory.agent_id
+                    await tell_of_quarantine(connection, actor.org_id, agent_id, quarantined)
                 changed.add(key)
                 of_agents.update(draft.memory.agent_id for draft in new)
             for agent_id, count in of_agents.items():

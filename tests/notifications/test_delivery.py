@@ -1,0 +1,189 @@
+"""From an event to an endpoint that has taken it."""
+
+from collections import Counter
+from datetime import datetime
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+
+from ibex.errors import IbexError
+from ibex.ids import uuid7
+from ibex.notifications.repository import claims
+from tests.faults.waiting import until
+from tests.notifications.endpoint import Endpoint
+from tests.notifications.office import Office
+from tests.operator import Operator
+
+
+async def test_the_official_library_verifies_what_is_sent(office: Office, endpoint: Endpoint) -> None:
+    issued = await office.webhooks.create(office.actor, endpoint.url)
+    async with office.courier():
+        event = await office.happens(agent_id=uuid7(), count=2)
+        await office.attempted(issued.webhook, 1)
+    (request,) = endpoint.received
+    assert issued.secret is not None
+    told = Verifier(issued.secret).verify(request.body, dict(request.headers))
+    assert (told["type"], told["org_id"], told["data"]["count"]) == (event.type, str(office.org_id), 2)
+    assert datetime.fromisoformat(told["timestamp"]) == event.at
+    assert (request.id, request.path) == (str(event.id), "/hook?from=ibex")
+    assert request.headers["content-type"] == "application/json"
+
+
+async def test_for_a_day_after_a_rotation_both_secrets_sign(office: Office, endpoint: Endpoint) -> None:
+    first = await office.webhooks.create(office.actor, endpoint.url)
+    second = await office.webhooks.rotate(office.actor, first.webhook.id)
+    async with office.courier():
+        await office.happens()
+        await office.attempted(first.webhook, 1)
+        office.clock.forward(hours=24)
+        await office.happens()
+        await office.attempted(first.webhook, 1, number=1)
+    both, one = endpoint.received
+    assert len(both.headers["webhook-signature"].split()) == 2
+    assert len(one.headers["webhook-signature"].split()) == 1
+    for issued in (first, second):
+        assert issued.secret is not None
+        Verifier(issued.secret).verify(both.body, dict(both.headers))
+
+
+async def test_each_webhook_hears_of_what_it_listens_to(office: Office, endpoint: Endpoint) -> None:
+    everything = await office.webhook(endpoint.url)
+    dead = await office.webhook(endpoint.url, "job.dead")
+    async with office.courier():
+        for event_type in ("memory.conflict", "job.dead"):
+            await office.happens(event_type)
+        await office.attempted(everything, 1, number=1)
+        await office.attempted(dead, 1)
+    assert Counter(request.json()["type"] for request in endpoint.received) == {
+        "memory.conflict": 1,
+        "job.dead": 2,
+    }
+    assert len(await office.deliveries(dead)) == 1
+
+
+async def test_an_event_is_passed_on_once_and_leaves_the_outbox(office: Office, endpoint: Endpoint) -> None:
+    webhook = await office.webhook(endpoint.url)
+    async with office.courier(), office.courier():
+        for _ in range(30):
+            await office.happens()
+        await office.attempted(webhook, 1, number=29)
+        await until(lambda: len(endpoint.received) == 30)
+        assert await _has_nothing_to_do(office)
+    assert Counter(Counter(request.id for request in endpoint.received).values()) == {1: 30}
+    assert endpoint.most_at_once <= office.settings.connections_per_webhook
+
+
+async def test_what_is_emitted_without_anybody_listening_is_gone(office: Office) -> None:
+    async with office.courier():
+        await office.happens()
+
+        async def is_gone() -> bool:
+            return await _has_nothing_to_do(office)
+
+        await until(is_gone)
+
+
+async def test_a_delivery_whose_worker_has_died_is_made_by_another(
+    office: Office, endpoint: Endpoint
+) -> None:
+    webhook = await office.webhook(endpoint.url)
+    async with office.courier():
+        pass
+    await office.log.test(office.actor, webhook.id)
+    # As far as a worker comes that is killed before it has sent anything.
+    (lost,) = await office.attempts().claim(office.org_id, 10)
+    async with office.courier():
+        assert await _has_nothing_to_do(office)
+        office.clock.forward(seconds=office.settings.timeout_seconds + 30)
+        delivery = await office.attempted(webhook, 1)
+    assert (delivery.delivery.status, delivery.attempts[0].number) == ("delivered", 2)
+    assert [request.id for request in endpoint.received] == [str(lost.claim.event_id)]
+
+
+async def test_a_result_that_comes_too_late_changes_nothing(office: Office, endpoint: Endpoint) -> None:
+    webhook = await office.webhook(endpoint.url)
+    await office.log.test(office.actor, webhook.id)
+    attempts = office.attempts()
+    (late,) = await attempts.claim(office.org_id, 10)
+    office.clock.forward(minutes=5)
+    (prompt,) = await attempts.claim(office.org_id, 10)
+    await attempts.make(prompt)
+    endpoint.status = 500
+    await attempts.make(late)
+    (delivery,) = await office.deliveries(webhook)
+    assert (delivery.delivery.status, [each.number for each in delivery.attempts]) == ("delivered", [2])
+    assert (await office.state(webhook)).failing_since is None
+
+
+async def test_a_slow_endpoint_holds_up_nobody_else(office: Office, operator: Operator) -> None:
+    async with Endpoint(status=0) as slow, Endpoint() as quick:
+        await office.webhook(slow.url)
+        other = Office(operator, await operator.organization("other"), office.clock)
+        theirs = await other.webhook(quick.url)
+        async with office.courier():
+            for _ in range(10):
+                await office.happens()
+            await until(lambda: slow.at_once == office.settings.connections_per_webhook)
+            await other.happens()
+            await other.attempted(theirs, 1)
+            await until(lambda: slow.at_once > 0)
+        assert slow.most_at_once == office.settings.connections_per_webhook
+
+
+async def test_whoever_begins_a_delivery_anew_gets_it_again_under_the_same_id(
+    office: Office, endpoint: Endpoint
+) -> None:
+    webhook = await office.webhook(endpoint.url)
+    async with office.courier():
+        await office.happens()
+        delivery = (await office.attempted(webhook, 1)).delivery
+        await office.log.redeliver(office.actor, webhook.id, delivery.id)
+        again = await office.attempted(webhook, 2)
+    assert again.delivery.status == "delivered"
+    one, other = endpoint.received
+    assert (one.id, one.body) == (other.id, other.body)
+
+
+async def test_nothing_is_begun_anew_while_an_attempt_is_under_way(
+    office: Office, endpoint: Endpoint
+) -> None:
+    webhook = await office.webhook(endpoint.url)
+    test = await office.log.test(office.actor, webhook.id)
+    assert await office.attempts().claim(office.org_id, 1)
+    with pytest.raises(IbexError, match="under way"):
+        await office.log.redeliver(office.actor, webhook.id, test.delivery.id)
+
+
+async def test_a_body_that_is_too_long_is_not_sent(office: Office, endpoint: Endpoint) -> None:
+    webhook = await office.webhook(endpoint.url)
+    async with office.courier():
+        await office.happens(names=["x" * 100] * 300)
+        delivery = await office.attempted(webhook, 1)
+    assert (delivery.delivery.status, delivery.attempts[0].error) == ("failed", "too_large")
+    assert endpoint.received == []
+
+
+async def test_a_stop_leaves_what_is_under_way_to_somebody_else(office: Office) -> None:
+    async with Endpoint(status=0) as endpoint:
+        webhook = await office.webhook(endpoint.url)
+        async with office.courier():
+            await office.happens()
+            await until(lambda: endpoint.at_once == 1)
+        endpoint.status = 204
+        office.clock.forward(minutes=1)
+        async with office.courier():
+            await office.attempted(webhook, 1)
+    assert len({request.id for request in endpoint.received}) == 1
+    assert len(endpoint.received) == 2
+
+
+async def test_one_cheap_question_tells_who_has_something_to_do(office: Office, operator: Operator) -> None:
+    assert await _has_nothing_to_do(office)
+    await office.happens()
+    now = office.clock()
+    assert await claims.next_organization(operator.postgres, None, now) == office.org_id
+    assert await claims.next_organization(operator.postgres, office.org_id, now) is None
+
+
+async def _has_nothing_to_do(office: Office) -> bool:
+    return await claims.next_organization(office.operator.postgres, None, office.clock()) is None
