@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
@@ -16,7 +16,11 @@ from ibex.app import Connections, build
 from ibex.http import Edge
 from ibex.serving.protocol import bounded_protocol
 from ibex.settings import load
+from ibex.storage import Postgres, connect_single
+from ibex.tasks import BackgroundTask
 from ibex.telemetry import Instruments
+from ibex.traces import TraceShipping, TraceStream
+from ibex.traces.store import PostgresTraces
 from tests.operator import PEPPER, Operator
 from tests.providers.stub import StubProvider
 from tests.vocabulary import vocabulary
@@ -64,11 +68,13 @@ class Service:
         stub: StubProvider | None,
         *,
         kinds: Sequence[str] = ("openai",),
+        ships: bool = True,
         **overrides: Any,
     ) -> AsyncIterator[Self]:
         """Serve until the block ends. `stub` is a provider of each of `kinds`, named alike, for all models.
 
-        Memories are found by words alone, unless an embedder is asked for.
+        With `ships`, traces are stored, as a job process does it. Memories are found by words alone, unless
+        an embedder is asked for.
         """
         org_id = await operator.organization()
         token = await operator.token(org_id)
@@ -97,16 +103,46 @@ class Service:
             )
         )
         running = asyncio.create_task(server._serve([listening]))
-        try:
-            while not server.started:
-                if running.done():
-                    running.result()
-                await asyncio.sleep(0.001)
-            yield cls(f"http://127.0.0.1:{port}", port, org_id, token, instruments, edge, server)
-        finally:
-            server.should_exit = True
-            await running
-            listening.close()
+        async with AsyncExitStack() as shipped:
+            if ships:
+                await shipped.enter_async_context(shipping(postgres_dsn, redis_url))
+            try:
+                while not server.started:
+                    if running.done():
+                        running.result()
+                    await asyncio.sleep(0.001)
+                yield cls(f"http://127.0.0.1:{port}", port, org_id, token, instruments, edge, server)
+            finally:
+                server.should_exit = True
+                await running
+                listening.close()
+
+
+@asynccontextmanager
+async def shipping(
+    postgres_dsn: str,
+    redis_url: str,
+    *,
+    refused: Callable[[int], None] = lambda traces: None,
+    **options: Any,
+) -> AsyncIterator[TraceShipping]:
+    """Somebody who takes traces from the stream and stores them in Postgres, until the block ends."""
+    postgres = Postgres(postgres_dsn, connections=2)
+    redis = connect_single(redis_url, timeout=5.0)
+    stop = asyncio.Event()
+    somebody = TraceShipping(
+        TraceStream(redis, longest=1), postgres, PostgresTraces(postgres), refused=refused, **options
+    )
+    await postgres.open()
+    task = BackgroundTask("shipping", lambda: somebody.run(stop))
+    task.start()
+    try:
+        yield somebody
+    finally:
+        stop.set()
+        await task.stop(within=6.0)
+        await redis.aclose()
+        await postgres.close()
 
 
 def _providers(stub: StubProvider | None, kinds: Sequence[str]) -> Mapping[str, Any]:

@@ -11,12 +11,13 @@ from ibex.proxy.providers import ANTHROPIC_VERSION, Upstream, build_upstreams
 from ibex.proxy.providers.calling import Caller
 from ibex.proxy.record import Recorder
 from ibex.proxy.routing import Router
-from ibex.proxy.turns import TurnLog
+from ibex.proxy.tracing import CallTraces
 
 __all__ = [
     "ANTHROPIC_VERSION",
     "Admission",
     "Bounds",
+    "CallTraces",
     "Caller",
     "ContextStep",
     "IdempotencyKeys",
@@ -25,7 +26,6 @@ __all__ = [
     "Pipeline",
     "Recorder",
     "Router",
-    "TurnLog",
     "Upstream",
     "build_upstreams",
     "end_idle_sessions",

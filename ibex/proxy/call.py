@@ -2,23 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from hashlib import sha256
+from typing import Literal
 from uuid import UUID
 
 from ibex.auth import AgentPrincipal, Hold, Permission
 from ibex.context import Assembled, ChatTurn
 from ibex.errors import ErrorCode
 from ibex.proxy.capture import Capture
-from ibex.proxy.dialects import OPENAI, Interface, Summary
+from ibex.proxy.dialects import OPENAI, Interface
 from ibex.proxy.idempotency import Reservation
 from ibex.proxy.payload import Payload
 from ibex.proxy.providers.calling import Target
 from ibex.proxy.providers.failures import AttemptFailedError
-from ibex.proxy.reply import Reply
 from ibex.proxy.request import OperationName
-from ibex.proxy.turns import Outcome, Turn
-from ibex.telemetry import StepClock
+
+# `failed` is before an answer began, `broken` in the middle of one; `cancelled` was by a stop of the server.
+Outcome = Literal["ok", "client_gone", "failed", "broken", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,40 +84,3 @@ class Progress:
         status = f" {failure.status}" if failure.status is not None else ""
         key = f" (key of the {failure.key_owner})" if failure.key_owner != "installation" else ""
         self.failures.append(f"{target.upstream.name}: {failure.kind}{status}{key}")
-
-
-def turn_of(
-    call: Call, progress: Progress, summary: Summary, reply: Reply, clock: StepClock, status: int
-) -> Turn:
-    """The row that a call leaves in its session."""
-    principal, usage, target = call.principal, summary.usage, progress.target
-    return Turn(
-        org_id=principal.org_id,
-        id=call.request_id,
-        agent_id=principal.agent_id,
-        session_id=call.session_id or "",
-        token_id=principal.token_id,
-        user_id=call.user_id,
-        at=datetime.fromtimestamp(clock.started_ns / 1e9, UTC),
-        operation=call.operation.name,
-        provider=target.upstream.name if target else None,
-        model=call.payload.model,
-        model_served=summary.model,
-        streamed=call.payload.streams,
-        status=status,
-        outcome=progress.outcome,
-        error_code=progress.error_code,
-        finish_reason=summary.finish_reason,
-        attempts=progress.attempts,
-        request_bytes=len(call.body),
-        request_sha256=f"\\x{sha256(call.body).hexdigest()}",
-        response_bytes=progress.capture.size,
-        response_sha256=f"\\x{progress.capture.hexdigest()}",
-        input_tokens=usage.input,
-        cached_tokens=usage.cached,
-        output_tokens=usage.output,
-        usage_source=usage.source,
-        overhead_ms=reply.overhead * 1e3,
-        first_byte_ms=None if reply.first_byte is None else reply.first_byte * 1e3,
-        latency_ms=clock.elapsed() * 1e3,
-    )

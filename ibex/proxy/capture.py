@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from ibex.proxy.dialects import OPENAI, Interface, Summary, Usage
+from ibex.proxy.dialects import OPENAI, Interface, Said, Summary, Usage
 
 # Of a stream beyond this only the first block is kept, which names the model, and the last, with the usage.
 LARGEST_STREAM_KEPT = 4 << 20
@@ -33,6 +33,7 @@ class Capture:
         "_is_stream",
         "_pieces",
         "_recent",
+        "_said",
         "_summary",
         "size",
     )
@@ -48,6 +49,7 @@ class Capture:
         self._is_stream = False
         self._answer: Mapping[str, Any] = {}
         self._summary: Summary | None = None
+        self._said: Said | None = None
         self.size = 0
 
     def feed(self, chunk: bytes) -> None:
@@ -96,11 +98,22 @@ class Capture:
             self._summary = self._summary_of_stream() if self._is_stream else _NOTHING
         return self._summary
 
+    def said(self) -> Said:
+        """What the answer says and does, read once; of a stream whose copy is not whole, its two ends."""
+        if self._said is None:
+            if self._is_stream:
+                self._said = self._interface.stream_said(_parsed(_events(b"".join(self._chunks))))
+            else:
+                self._said = self._interface.object_said(self._answer)
+        return self._said
+
     def text(self) -> str:
-        """What the answer says, without reasoning and calls of tools; nothing when the copy is not whole."""
-        if not self._is_stream:
-            return self._interface.object_text(self._answer)
-        return self._interface.stream_text(_parsed(_events(self.body() or b"")))
+        """What the answer says to the user; nothing when the copy is not whole."""
+        return "" if self.body() is None else self.said().text
+
+    def is_refused(self) -> bool:
+        """Whether the model, or a filter of its provider's, refused to answer."""
+        return self.summary().finish_reason in self._interface.refusals or self.said().is_refusal
 
     def _fold(self) -> None:
         """Make a block of the chunks since the last one, up to a line's end."""

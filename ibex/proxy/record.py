@@ -3,14 +3,14 @@
 import asyncio
 from datetime import UTC, datetime
 
-from ibex.proxy.call import Call, Progress, turn_of
+from ibex.proxy.call import Call, Progress
 from ibex.proxy.context import ContextStep
 from ibex.proxy.dialects import Summary
 from ibex.proxy.estimate import tokens_used
 from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
 from ibex.proxy.reply import Reply
 from ibex.proxy.request import OperationName, Request
-from ibex.proxy.turns import TurnLog
+from ibex.proxy.tracing import CallTraces
 from ibex.telemetry import AccessLog, Instruments, StepClock, Tracing
 
 _CLIENT_GONE_STATUS = 499
@@ -19,19 +19,19 @@ _CANCELLED_STATUS = 500
 
 
 class Recorder:
-    """Writes the turn, the metrics, the line in the log and the span of each request."""
+    """Writes the trace, the metrics, the line in the log and the span of each request."""
 
     def __init__(
         self,
         *,
-        turns: TurnLog,
+        traces: CallTraces,
         context: ContextStep,
         idempotency: IdempotencyKeys,
         instruments: Instruments,
         access_log: AccessLog,
         tracing: Tracing,
     ) -> None:
-        self._turns = turns
+        self._traces = traces
         self._context = context
         self._idempotency = idempotency
         self._instruments = instruments
@@ -48,9 +48,9 @@ class Recorder:
         summary = progress.capture.summary()
         if progress.hold is not None:
             progress.hold.end(tokens_used(call, progress, summary))
-        if call is not None and call.session_id is not None:
+        if call is not None:
             self._context.finished(call, progress, summary)
-            self._turns.add(turn_of(call, progress, summary, reply, clock, status))
+            self._traces.add(request, call, progress, summary, reply, clock, status)
         if progress.reservation is not None:
             session_id = call.session_id if call is not None else None
             self._settle(progress.reservation, session_id, progress, reply)

@@ -18,6 +18,7 @@ from ibex.auth import (
     verify_pepper,
 )
 from ibex.auth.pepper import installation_pepper
+from ibex.serving.clickhouse import prepare_clickhouse
 from ibex.serving.dependencies import connect_redis, wait_for_postgres
 from ibex.serving.errors import PreparationError
 from ibex.serving.secrets import key_settings
@@ -40,6 +41,7 @@ def prepare(
         before, after = migrate(addresses.migration_dsn)
         if before != after:
             report(f"Schema brought from {before or 'nothing'} to {after}.")
+        asyncio.run(prepare_clickhouse(settings, report))
         connections, credentials = asyncio.run(_bootstrap(settings, addresses, report))
     except (MigrationError, PepperError, MasterKeyError) as error:
         raise PreparationError(str(error)) from error

@@ -77,21 +77,21 @@ def test_nothing_fed_is_nothing_said() -> None:
 
 def test_a_whole_answer_says_what_it_cost() -> None:
     captured = whole(payloads.completion("m"))
-    assert captured.summary() == Summary(Usage("provider", 57, 0, 113), "m", "stop")
+    assert captured.summary() == Summary(Usage("provider", 57, 0, 113), "m", "stop", "fp_stub")
 
 
 @pytest.mark.parametrize("size", [1, 10, 1_000, 100_000])
 def test_a_stream_says_what_it_cost_however_it_was_cut(size: int) -> None:
     everything = b"".join(payloads.stream_events("m"))
     captured = stream(*(everything[start : start + size] for start in range(0, len(everything), size)))
-    assert captured.summary() == Summary(Usage("provider", 57, 0, 113), "m", "stop")
+    assert captured.summary() == Summary(Usage("provider", 57, 0, 113), "m", "stop", "fp_stub")
     assert captured.has_ended_well()
     assert captured.is_done()
 
 
 def test_a_large_answer_says_what_it_cost_too() -> None:
     captured = whole({**payloads.completion("m"), "padding": "x" * (5 << 20)})
-    assert captured.summary() == Summary(Usage("provider", 57, 0, 113), "m", "stop")
+    assert captured.summary() == Summary(Usage("provider", 57, 0, 113), "m", "stop", "fp_stub")
     assert captured.body() is not None
 
 
@@ -108,7 +108,7 @@ def test_of_a_stream_that_was_cut_off_the_pieces_are_counted() -> None:
         {"refusal": '"content":"said"'},
     ]
     captured = stream(*(payloads.sse_event(payloads.chunk("m", d)) for d in deltas))
-    assert captured.summary() == Summary(Usage("estimated", output=5), "m", None)
+    assert captured.summary() == Summary(Usage("estimated", output=5), "m", None, "fp_stub")
     assert not captured.has_ended_well()
 
 
@@ -144,7 +144,7 @@ def test_the_pieces_of_a_large_stream_are_all_counted_however_it_was_cut(size: i
     everything = payloads.sse_event(payloads.chunk("m", {"content": "x" * 100})) * 20_000
     captured = stream(*(everything[start : start + size] for start in range(0, len(everything), size)))
     assert len(everything) > LARGEST_STREAM_KEPT
-    assert captured.summary() == Summary(Usage("estimated", output=20_000), "m", None)
+    assert captured.summary() == Summary(Usage("estimated", output=20_000), "m", None, "fp_stub")
     assert captured.body() is None
 
 
@@ -171,4 +171,4 @@ def test_of_a_stream_that_is_too_large_the_ends_are_kept() -> None:
         assert sum(map(len, captured._chunks)) <= LARGEST_STREAM_KEPT + (128 << 10)
     assert captured.body() is None
     assert captured.size == len(events[0]) + 2_000 * len(filler) + sum(map(len, events[-3:]))
-    assert captured.summary() == Summary(Usage("provider", 57, 0, 113), "m", "stop")
+    assert captured.summary() == Summary(Usage("provider", 57, 0, 113), "m", "stop", "fp_stub")

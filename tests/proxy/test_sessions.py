@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from hashlib import sha256
+from typing import Any
 
 import psycopg
 import pytest
 import pytest_asyncio
+from psycopg.rows import dict_row
 
+from tests.faults.waiting import until
 from tests.providers import payloads
 from tests.proxy.asking import CHAT, assert_still_works, chat_bytes
 from tests.proxy.conftest import Standing
@@ -81,6 +84,32 @@ async def test_a_turn_says_what_was_asked_and_answered_without_the_words(
     assert payloads.ANSWER not in str(row)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_trace_says_more_of_a_call_than_its_turn(standing: Standing, stream: bool) -> None:
+    session = await ask(standing, chat_bytes("gpt-4o-mini", stream=stream))
+    row = await turn(standing.database, session)
+
+    async def stored() -> list[dict[str, Any]]:
+        postgres = standing.operator.postgres
+        return await postgres.fetch_all(
+            row["org_id"], "SELECT * FROM ibex.traces WHERE id = %s", (row["id"],), row=dict_row
+        )
+
+    async def is_stored() -> bool:
+        return bool(await stored())
+
+    await until(is_stored)
+    [told] = await stored()
+    # The stream has 47 pieces of eight characters.
+    written = 47 * 8 if stream else len(payloads.ANSWER)
+    assert (told["answer_chars"], told["tools"], told["refused"]) == (written, [], False)
+    assert (told["provider_fingerprint"], told["rung"]) == ("fp_stub", "complete")
+    # 57 tokens at 0.15 and 113 at 0.60 dollars a million.
+    assert told["cost_nano_usd"] == 57 * 150 + 113 * 600
+    assert {"auth", "context", "provider"} <= told["steps"].keys()
+    assert payloads.ANSWER not in str(told)
+
+
 async def test_the_user_of_the_body_counts_when_no_header_names_one(standing: Standing) -> None:
     session = await ask(standing, chat_bytes(user="from-the-body"))
     assert (await turn(standing.database, session))["user_id"] == "from-the-body"
@@ -134,6 +163,8 @@ async def test_embeddings_have_no_session(standing: Standing) -> None:
     await ask(standing, chat_bytes(), session_id="after-it")
     await turn(standing.database, "after-it")
     assert await all_turns(standing.database, "embedded") == []
+    told = [row for row in await all_turns(standing.database) if row["operation"] == "embeddings"]
+    assert [(row["session_id"], row["model"]) for row in told] == [(None, "e")]
 
 
 async def test_what_was_refused_before_its_session_leaves_no_turn(standing: Standing) -> None:

@@ -1,5 +1,5 @@
 """What is known of models."""
 
-from ibex.context.models.catalogue import ModelCatalogue, ModelLimits
+from ibex.context.models.catalogue import ModelCatalogue, ModelLimits, ModelPrice
 
-__all__ = ["ModelCatalogue", "ModelLimits"]
+__all__ = ["ModelCatalogue", "ModelLimits", "ModelPrice"]

@@ -1,10 +1,23 @@
 """Anthropic's interface: messages."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ibex.proxy.dialects.interface import Interface, Object, Summary, Usage, count, label, objects
+from ibex.proxy.dialects.interface import (
+    Interface,
+    Object,
+    Said,
+    Summary,
+    Usage,
+    count,
+    label,
+    objects,
+    tool_names,
+)
+
+# A tool of the client's, of Anthropic's own, or of a server that Anthropic calls.
+_CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
 
 
 def _object_summary(answer: Object) -> Summary:
@@ -62,32 +75,33 @@ def _part(events: Iterable[Object], kind: str, name: str) -> Object:
     return part if isinstance(part, dict) else {}
 
 
-def _object_text(answer: Object) -> str:
-    return _joined(
+def _object_said(answer: Object) -> Said:
+    """It may refuse by its stop reason only."""
+    blocks = objects(answer.get("content"))
+    texts = (
         text if block.get("type") == "text" and isinstance(text := block.get("text"), str) else None
-        for block in objects(answer.get("content"))
+        for block in blocks
     )
+    return Said(_joined(texts), _tools(blocks), is_refusal=False)
 
 
-def _stream_text(events: Iterable[Object]) -> str:
-    return _joined(_pieces(events))
-
-
-def _pieces(events: Iterable[Object]) -> Iterator[str | None]:
+def _stream_said(events: Iterable[Object]) -> Said:
+    texts: list[str | None] = []
+    blocks: list[Object] = []
     for event in events:
-        if event.get("type") == "content_block_start" and _kind(event.get("content_block")) != "text":
-            yield None
-        delta = event.get("delta")
-        if (
-            isinstance(delta, dict)
-            and delta.get("type") == "text_delta"
-            and isinstance(delta.get("text"), str)
-        ):
-            yield delta["text"]
+        block, delta = event.get("content_block"), event.get("delta")
+        if event.get("type") == "content_block_start" and isinstance(block, dict):
+            blocks.append(block)
+            if block.get("type") != "text":
+                texts.append(None)
+        elif isinstance(delta, dict) and delta.get("type") == "text_delta":
+            text = delta.get("text")
+            texts += [text] if isinstance(text, str) else []
+    return Said(_joined(texts), _tools(blocks), is_refusal=False)
 
 
-def _kind(block: object) -> object:
-    return block.get("type") if isinstance(block, dict) else None
+def _tools(blocks: Iterable[Object]) -> tuple[str, ...]:
+    return tool_names(block.get("name") for block in blocks if block.get("type") in _CALLS)
 
 
 def _joined(pieces: Iterable[str | None]) -> str:
@@ -113,6 +127,7 @@ ANTHROPIC = Interface(
     piece=re.compile(rb'"(?:text|thinking|partial_json)": ?"[^"][^\r\n]*'),
     object_summary=_object_summary,
     stream_summary=_stream_summary,
-    object_text=_object_text,
-    stream_text=_stream_text,
+    refusals=frozenset({"refusal"}),
+    object_said=_object_said,
+    stream_said=_stream_said,
 )

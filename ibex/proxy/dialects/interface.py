@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ibex.errors import Dialect
@@ -33,6 +33,23 @@ class Summary:
     usage: Usage
     model: str | None
     finish_reason: str | None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an answer says and does, as far as it was kept.
+
+    Parameters
+    ----------
+    text: what is said to the user, without reasoning and calls of tools.
+    tools: names of the tools that are called, in their order.
+    is_refusal: whether it says of itself that it is one.
+    """
+
+    text: str = field(repr=False)
+    tools: tuple[str, ...]
+    is_refusal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,8 @@ class Interface:
     object_summary: read from an answer that came as a whole.
     stream_summary: read from the first events of a stream and from its last ones, both in order. Usage that
         was not reported in full has no `output`.
-    object_text, stream_text: what is said to the user, without reasoning and calls of tools.
+    refusals: the finish reasons of answers that were refused.
+    object_said, stream_said: read from an answer that came as a whole, and from all events of a stream.
     """
 
     dialect: Dialect
@@ -59,8 +77,20 @@ class Interface:
     piece: re.Pattern[bytes]
     object_summary: Callable[[Object], Summary]
     stream_summary: Callable[[Sequence[Object], Sequence[Object]], Summary]
-    object_text: Callable[[Object], str]
-    stream_text: Callable[[Iterable[Object]], str]
+    refusals: frozenset[str]
+    object_said: Callable[[Object], Said]
+    stream_said: Callable[[Iterable[Object]], Said]
+
+
+# Longer names are nobody's, and more calls than these in one answer tell nothing more.
+_LONGEST_TOOL = 128
+_MOST_TOOLS = 128
+
+
+def tool_names(names: Iterable[object]) -> tuple[str, ...]:
+    """Names of tools that can be stored."""
+    told = [name[:_LONGEST_TOOL].replace("\x00", "") for name in names if isinstance(name, str) and name]
+    return tuple(told[:_MOST_TOOLS])
 
 
 def label(value: object) -> str | None:
