@@ -11,7 +11,7 @@ from ibex.auth.credentials.key_ring import KeyRing
 from ibex.auth.credentials.master_key import MasterKeyError
 from ibex.auth.credentials.provider_key import KeyOwner, ProviderKey
 from ibex.auth.credentials.repository import Credential
-from ibex.auth.credentials.rotation import KeyRotation
+from ibex.auth.credentials.rotation import PROVIDER_KEYS, KeyRotation, SealedStore
 from ibex.auth.credentials.start import installation_keys, key_ring, verify_keys
 from ibex.auth.limits import (
     EVERYONE,
@@ -62,6 +62,7 @@ __all__ = [
     "EVERYTHING",
     "NO_PERMISSION",
     "NO_RIGHT",
+    "PROVIDER_KEYS",
     "ROLES",
     "Actor",
     "Administration",
@@ -100,6 +101,7 @@ __all__ = [
     "RefusalAudit",
     "Refused",
     "Role",
+    "SealedStore",
     "TokenRecord",
     "TokenRequest",
     "TokenValidator",

@@ -10,6 +10,7 @@ from psycopg import errors
 from ibex.auth import audit
 from ibex.auth.actor import Actor
 from ibex.auth.agents import repository
+from ibex.auth.agents.drift_choice import check_drift_choice
 from ibex.auth.agents.repository import Agent
 from ibex.auth.audit import AuditEvent
 from ibex.auth.changes import Change, ChangeLog
@@ -26,7 +27,7 @@ from ibex.auth.names import (
 )
 from ibex.auth.organizations.quota import Quota
 from ibex.ids import uuid7
-from ibex.storage import Postgres
+from ibex.storage import Connection, Postgres
 
 _CONFIG_BYTES = 16 << 10
 
@@ -118,6 +119,15 @@ class AgentService:
         """Refuse its calls from now on. Raises ACCESS_DENIED."""
         return await self._set_status(actor, agent_id, "paused", "agent.pause")
 
+    async def pause_within(self, connection: Connection, actor: Actor, agent_id: UUID, reason: str) -> None:
+        """Refuse its calls once the open transaction is done: within a second, as it is not announced.
+
+        To come last in the transaction, as an audit event does.
+        """
+        await repository.set_status(connection, agent_id, "paused")
+        await audit.record(connection, AuditEvent.of(actor, "agent.pause", agent_id, reason=reason))
+        await self._changes.note(connection, Change("agent", agent_id))
+
     async def resume(self, actor: Actor, agent_id: UUID) -> Agent:
         return await self._set_status(actor, agent_id, "active", "agent.resume")
 
@@ -136,3 +146,4 @@ def _check_config(config: Mapping[str, Any]) -> None:
     size = len(orjson.dumps(dict(config)))
     if size > _CONFIG_BYTES:
         raise invalid("config", f"A configuration has {_CONFIG_BYTES} bytes at most as JSON, not {size}.")
+    check_drift_choice(config)

@@ -1,0 +1,198 @@
+"""An agent that behaves differently is told of, once, with what moved and what may have caused it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest_asyncio
+
+from ibex.auth import Actor
+from ibex.drift import Alert, DriftService, DriftWatch
+from ibex.outbox import Event, take
+from ibex.traces.trace import Trace
+from tests.drift.calls import Caller, watch
+from tests.operator import Operator
+
+_LEARNED = 400
+
+
+@dataclass(slots=True)
+class Watched:
+    """An agent `helper` whose baseline is learned."""
+
+    operator: Operator
+    watching: DriftWatch
+    drift: DriftService
+    actor: Actor
+    caller: Caller
+
+    async def tell(self, traces: Sequence[Trace]) -> None:
+        await watch(self.watching, self.operator.postgres, self.actor.org_id, traces)
+
+    async def alerts(self) -> list[Alert]:
+        return await self.drift.alerts(self.actor, None, None, None, None, 50)
+
+    async def events(self) -> list[Event]:
+        async with self.operator.postgres.transaction(self.actor.org_id) as connection:
+            return await take(connection, 50)
+
+    async def detector(self, directive_number: int = 0) -> dict[str, Any]:
+        found = await self.drift.overview(self.actor, self.caller.agent_id)
+        return next(each for each in found if each["directive_number"] == directive_number)
+
+
+@pytest_asyncio.fixture
+async def watched(operator: Operator) -> Watched:
+    org_id = await operator.organization()
+    agent = await operator.agent(org_id)
+    watched = Watched(
+        operator,
+        DriftWatch(operator.administration.agents, baseline_calls=_LEARNED),
+        DriftService(operator.postgres),
+        operator.actor(org_id),
+        Caller(org_id, agent.id),
+    )
+    await watched.tell(watched.caller.calls(_LEARNED))
+    return watched
+
+
+async def test_a_baseline_is_learned_and_fingerprints_are_taken(watched: Watched) -> None:
+    await watched.tell(watched.caller.calls(205))
+
+    [baseline] = await watched.drift.baselines(watched.actor, watched.caller.agent_id, None, 50)
+    assert baseline.calls == _LEARNED
+    assert baseline.created_by == "system"
+    [latest] = await watched.drift.latest_fingerprints(watched.actor, watched.caller.agent_id)
+    assert (latest.call, latest.calls) == (600, 100)
+    assert latest.data["shares"]["finish_reason"] == {"stop": 1.0}
+    assert await watched.alerts() == []
+
+
+async def test_a_change_raises_one_alert_with_its_feature_and_its_likely_cause(watched: Watched) -> None:
+    await watched.tell(watched.caller.calls(100))
+    await watched.tell(watched.caller.slow_calls(400, 3.0, provider_fingerprint="fp_2"))
+
+    [alert] = await watched.alerts()
+    assert alert.features[0]["feature"] == "latency"
+    assert alert.features[0]["after"] > 2 * alert.features[0]["before"]
+    assert [(cause["kind"], cause["value"]) for cause in alert.causes] == [("provider_fingerprint", "fp_2")]
+    assert 450 < alert.first_call <= 530
+    assert alert.found_call <= 600
+    [event] = await watched.events()
+    assert event.type == "agent.drifted"
+    assert event.data["alert_id"] == str(alert.id)
+
+
+async def test_a_new_directive_is_compared_with_the_one_before(watched: Watched) -> None:
+    await watched.tell(watched.caller.calls(100, directive_number=2, tools=("delete_everything",)))
+
+    [alert] = await watched.alerts()
+    assert alert.directive_number == 2
+    assert "tools" in {feature["feature"] for feature in alert.features}
+    assert ("directive", "2") in {(cause["kind"], cause["value"]) for cause in alert.causes}
+    assert alert.severity == "high"
+
+
+async def test_a_version_without_an_alert_gets_a_baseline_of_its_own(watched: Watched) -> None:
+    await watched.tell(watched.caller.calls(_LEARNED, directive_number=2))
+
+    assert (await watched.detector(2))["baseline_directive_number"] == 2
+    assert await watched.alerts() == []
+
+
+async def test_an_agent_that_wants_it_is_paused_by_a_severe_alert(watched: Watched) -> None:
+    agents, agent_id = watched.operator.administration.agents, watched.caller.agent_id
+    await agents.update(watched.actor, agent_id, config={"drift": {"suspend_on": "high"}})
+
+    await watched.tell(watched.caller.calls(300, outcome="failed", status=502))
+
+    assert (await agents.get(watched.actor.org_id, agent_id)).status == "paused"
+    [alert] = await watched.alerts()
+    assert alert.suspended_agent
+    assert alert.severity == "high"
+    kinds = [event.type for event in await watched.events()]
+    assert kinds.count("agent.suspended") == 1
+
+
+async def test_an_alert_grows_and_is_told_again_only_when_it_is_worse(watched: Watched) -> None:
+    await watched.tell(watched.caller.slow_calls(100, 1.5))
+    await watched.tell(watched.caller.slow_calls(200, 40.0))
+
+    [alert] = await watched.alerts()
+    assert alert.severity == "high"
+    severities = [event.data["severity"] for event in await watched.events()]
+    assert severities[-1] == "high"
+    assert len(severities) == len(set(severities))
+
+
+async def test_what_is_resolved_is_watched_again_and_what_is_accepted_is_learned(watched: Watched) -> None:
+    await watched.tell(watched.caller.slow_calls(200, 3.0))
+    [first] = await watched.alerts()
+    await watched.drift.acknowledge(watched.actor, first.id)
+    await watched.drift.resolve(watched.actor, first.id, accept=False)
+    await watched.tell(watched.caller.slow_calls(200, 3.0))
+    first, second = await watched.alerts()
+    assert (first.status, second.status) == ("resolved", "open")
+
+    await watched.drift.resolve(watched.actor, second.id, accept=True)
+    await watched.tell(watched.caller.slow_calls(_LEARNED, 3.0))
+
+    assert len(await watched.alerts()) == 2
+    detector = await watched.detector()
+    assert detector["baseline_id"] not in (None, first.baseline_id)
+
+
+async def test_a_false_alarm_raises_the_threshold_of_what_moved(watched: Watched) -> None:
+    await watched.tell(watched.caller.slow_calls(200, 3.0))
+    [alert] = await watched.alerts()
+
+    await watched.drift.false_alarm(watched.actor, alert.id)
+
+    assert (await watched.detector())["tolerance"]["latency"] == 1.15
+    assert (await watched.drift.alert(watched.actor, alert.id)).status == "false_alarm"
+
+
+async def test_a_baseline_is_set_by_hand_and_reset(watched: Watched) -> None:
+    await watched.tell(watched.caller.slow_calls(250, 3.0))
+    [alert] = await watched.alerts()
+
+    stored = await watched.drift.set_baseline(watched.actor, watched.caller.agent_id, 0, 200)
+    await watched.tell(watched.caller.slow_calls(100, 3.0))
+
+    assert [each.status for each in await watched.alerts()] == ["resolved"]
+    assert stored.calls == 200
+    assert stored.created_by == "test"
+    assert alert.baseline_id != stored.id
+    await watched.drift.reset_baseline(watched.actor, watched.caller.agent_id, 0)
+    assert (await watched.detector())["baseline_id"] is None
+
+
+async def test_two_who_tell_at_once_count_every_call(watched: Watched) -> None:
+    traces = watched.caller.calls(200)
+
+    await asyncio.gather(*(watched.tell(traces[start::4]) for start in range(4)))
+
+    assert (await watched.detector())["calls"] == _LEARNED + 200
+
+
+async def test_calls_that_cannot_be_watched_do_not_fail_who_stores_them(watched: Watched) -> None:
+    broken = watched.caller.calls(10, latency_ms="no number")
+
+    await watched.tell(broken)
+
+    assert (await watched.detector())["calls"] == _LEARNED
+
+
+async def test_what_was_undone_was_never_seen(watched: Watched) -> None:
+    class UndoneError(Exception):
+        pass
+
+    try:
+        async with watched.operator.postgres.transaction(watched.actor.org_id) as connection:
+            await watched.watching.observe(connection, watched.actor.org_id, watched.caller.calls(50))
+            raise UndoneError
+    except UndoneError:
+        pass
+
+    assert (await watched.detector())["calls"] == _LEARNED
