@@ -3,8 +3,16 @@
 from ibex.app.application import build
 from ibex.app.context import previewing
 from ibex.app.jobs import CONNECTIONS as CONNECTIONS_PER_JOB_PROCESS
-from ibex.app.jobs import JobParts
+from ibex.app.jobs import JobParts, say_nothing
 from ibex.app.proxy import dead_ends
 from ibex.app.shared import Connections
 
-__all__ = ["CONNECTIONS_PER_JOB_PROCESS", "Connections", "JobParts", "build", "dead_ends", "previewing"]
+__all__ = [
+    "CONNECTIONS_PER_JOB_PROCESS",
+    "Connections",
+    "JobParts",
+    "build",
+    "dead_ends",
+    "previewing",
+    "say_nothing",
+]

@@ -5,11 +5,16 @@ from contextlib import AsyncExitStack
 import ibex
 from ibex.app.auth import AuthParts
 from ibex.app.context import ContextParts
+from ibex.app.notifications import notification_routers
 from ibex.app.proxy import ProxyParts
+from ibex.app.queue import QueueParts
 from ibex.app.readiness import dependencies
 from ibex.app.shared import USER_AGENT, Connections, Shared
+from ibex.app.traces import trace_dependencies, trace_routers, trace_store
 from ibex.auth.rpc import Listener, rpc_server
 from ibex.context.tokens import Vocabulary
+from ibex.drift import DriftService
+from ibex.drift import endpoints as drift_endpoints
 from ibex.http import ClientAddress, Deadlines, Edge, parse_networks
 from ibex.memory import MemoryParts
 from ibex.memory import endpoints as memory_endpoints
@@ -45,12 +50,20 @@ def build(
         settings, stores.looking_up, stores.writing, stores.redis, auth.administration.agents, USER_AGENT
     )
     context = ContextParts(settings, connections, stores, instruments, auth, memory, vocabulary)
-    proxy = ProxyParts(settings, stores, shared, auth, context)
+    queue = QueueParts(settings, connections, stores, instruments, auth)
+    traces = trace_store(settings, stores.looking_up)
+    proxy = ProxyParts(settings, connections, stores, shared, auth, context)
     rest = RestApplication(
         [
             *auth.routers(settings),
             *memory_endpoints.routers(memory.writer, memory.search, memory.lifecycle, auth.access),
+            *trace_routers(traces, stores.looking_up, auth),
             *context.routers(),
+            *queue.routers(),
+            *drift_endpoints.routers(
+                DriftService(stores.looking_up), auth.access, auth.administration.agents
+            ),
+            *notification_routers(settings, connections, stores, auth),
         ],
         version=ibex.__version__,
         recognise=auth.access.recognise,
@@ -81,6 +94,8 @@ def build(
         auth.start(running)
         memory.start(running)
         context.start(running)
+        running.push_async_callback(traces.close)
+        queue.start(running)
         proxy.start(running)
         await _serve_rpc(settings, stores, shared, auth, running)
         instruments.processes.add()
@@ -90,7 +105,10 @@ def build(
         {
             **proxy.routes(settings),
             **telemetry_endpoints.routes(
-                instruments.metrics, dependencies(stores, settings), ibex.__version__
+                instruments.metrics,
+                [*dependencies(stores, settings), *trace_dependencies(settings, traces), queue.dependency()],
+                ibex.__version__,
+                queue.observer.look,
             ),
         },
         rest,

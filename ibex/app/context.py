@@ -72,6 +72,7 @@ class ContextParts:
             settings, connections.pepper, self._resolver, self._recall, catalogue, counter
         )
         self.usage = UsageObserver(catalogue, counter)
+        self.cost = catalogue.cost
         self.receipts = ReceiptLog(
             stores.writing,
             capacity=min(settings.turn_buffer, _MOST_RECEIPTS),
@@ -83,10 +84,7 @@ class ContextParts:
             timeout=settings.auth_timeout_seconds,
             feed_is_live=auth.feed_is_live,
         )
-        queue = settings.queue_redis_url
-        self._queue = connect_single(
-            queue.get_secret_value() if queue else connections.redis_url, timeout=_QUEUE_PATIENCE
-        )
+        self._queue = connect_single(connections.queue_url(settings), timeout=_QUEUE_PATIENCE)
         self.learning = Learning(
             choices,
             pending,

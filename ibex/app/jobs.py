@@ -1,23 +1,31 @@
 """The parts of a process that does what nobody waits for."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 
+from ibex.app.notifications import CONNECTIONS_OF_COURIER, NotificationJobs
 from ibex.app.shared import USER_AGENT, Connections
+from ibex.app.traces import trace_store
 from ibex.auth import OrganizationErasure, Quota
 from ibex.auth.agents.service import AgentService
 from ibex.auth.changes import ChangeLog
 from ibex.context.learning import JOB as CAPTURE
 from ibex.context.learning import LastTurns, PendingTurns, TurnCapture
+from ibex.drift import DriftWatch, forget_fingerprints
 from ibex.memory import MemoryParts
 from ibex.proxy import end_idle_sessions
 from ibex.settings import Settings
 from ibex.storage import Postgres, connect, connect_single
-from ibex.workers import Job, PeriodicJob
+from ibex.traces import TraceShipping, TraceStream
+from ibex.traces.store import expire_traces
+from ibex.workers import Job, JobQueue, PeriodicJob
+from ibex.workers.dead_letters import DeadLetterBox, expire_dead_letters
 
 # One for each kind of work that may go on at the same time, and one for the longest of them all.
-_CONNECTIONS = 3
-CONNECTIONS = _CONNECTIONS + 1
+_CONNECTIONS = 4
+CONNECTIONS = _CONNECTIONS + 1 + CONNECTIONS_OF_COURIER
 # For each command of a job (seconds).
 _REDIS_PATIENCE = 5.0
 # An organization is erased in one transaction, and may have many sessions (seconds).
@@ -26,14 +34,26 @@ _ERASURE_PATIENCE = 3_600.0
 _CAPTURE_TIMEOUT = 30.0
 
 
-class JobParts:
-    """What is to be done, and what it is done with. Nothing connects before `open`."""
+def say_nothing(traces: int) -> None:
+    """Where there are no metrics, the log tells."""
 
-    def __init__(self, settings: Settings, connections: Connections) -> None:
+
+class JobParts:
+    """What is to be done, and what it is done with. Nothing connects before `open`.
+
+    Parameters
+    ----------
+    refused: called with the number of traces that can never be stored.
+    """
+
+    def __init__(
+        self, settings: Settings, connections: Connections, refused: Callable[[int], None] = say_nothing
+    ) -> None:
         self._postgres = Postgres(connections.postgres_dsn, connections=_CONNECTIONS)
         self._erasing = Postgres(connections.postgres_dsn, connections=1, patience=_ERASURE_PATIENCE)
         self._redis = connect(connections.redis_url, timeout=_REDIS_PATIENCE)
         self._announcing = connect_single(connections.redis_url, timeout=_REDIS_PATIENCE)
+        self._queue = connect_single(connections.queue_url(settings), timeout=_REDIS_PATIENCE)
         agents = AgentService(self._postgres, ChangeLog(self._announcing), Quota.of(settings))
         self._memory = MemoryParts(settings, self._postgres, self._postgres, self._redis, agents, USER_AGENT)
         capture = TurnCapture(
@@ -41,23 +61,48 @@ class JobParts:
             self._memory.lifecycle.inferred,
             PendingTurns(self._redis),
             LastTurns(self._redis),
+            self._postgres,
         )
+        self._notifications = NotificationJobs(settings, connections)
+        self.traces = trace_store(settings, self._postgres)
+        self.shipping = TraceShipping(
+            TraceStream(self._queue, longest=settings.trace_backlog),
+            self._postgres,
+            self.traces,
+            observers=[DriftWatch(agents, baseline_calls=settings.drift_baseline_calls)],
+            refused=refused,
+        )
+        self.dead_letters = DeadLetterBox(self._postgres)
         idle = timedelta(minutes=settings.session_idle_minutes)
+        kept = timedelta(days=settings.dead_letter_days)
+        most = settings.dead_letters_per_organization
         self.periodic = [
             PeriodicJob("session.end_idle", lambda: end_idle_sessions(self._postgres, idle)),
             PeriodicJob(
                 "organization.erase",
-                OrganizationErasure(self._erasing, self._redis).run,
+                OrganizationErasure(
+                    self._erasing, self._redis, JobQueue(self._queue).forget, self.traces.forget
+                ).run,
                 timeout=_ERASURE_PATIENCE,
             ),
+            PeriodicJob("dead_letter.expire", lambda: expire_dead_letters(self._postgres, kept, most)),
+            PeriodicJob(
+                "fingerprint.forget",
+                lambda: forget_fingerprints(self._postgres, timedelta(days=settings.fingerprint_days)),
+            ),
+            PeriodicJob("trace.prepare", self.traces.prepare),
+            PeriodicJob("trace.expire", partial(expire_traces, self.traces, settings.trace_days)),
+            PeriodicJob("notification.forget", self._notifications.forget),
         ]
         self.on_demand = [Job(CAPTURE, capture.run, timeout=_CAPTURE_TIMEOUT)]
 
     async def open(self, running: AsyncExitStack) -> None:
         """`running` closes it all."""
-        for redis in (self._redis, self._announcing):
+        for redis in (self._redis, self._announcing, self._queue):
             running.push_async_callback(redis.aclose)
         for pool in (self._postgres, self._erasing):
             await pool.open()
             running.push_async_callback(pool.close)
         running.push_async_callback(self._memory.close)
+        running.push_async_callback(self.traces.close)
+        await self._notifications.open(running)

@@ -5,12 +5,13 @@ from contextlib import AsyncExitStack
 
 from ibex.app.auth import AuthParts
 from ibex.app.context import ContextParts
-from ibex.app.shared import USER_AGENT, Shared
+from ibex.app.shared import USER_AGENT, Connections, Shared
 from ibex.http import Routes
 from ibex.proxy import (
     Admission,
     Bounds,
     Caller,
+    CallTraces,
     ContextStep,
     IdempotencyKeys,
     KeyChoice,
@@ -18,27 +19,40 @@ from ibex.proxy import (
     Pipeline,
     Recorder,
     Router,
-    TurnLog,
     Upstream,
     build_upstreams,
     endpoints,
 )
 from ibex.settings import Settings
-from ibex.storage import Stores
+from ibex.storage import Stores, connect_single
+from ibex.traces import Backlog, BacklogWatch, TraceLog, TraceStream
+
+# For a command to the stream of traces (seconds); nobody waits for it.
+_QUEUE_PATIENCE = 2.0
 
 
 class ProxyParts:
-    """Calls of models: from admission to the provider and back, and the turns that are kept of them."""
+    """Calls of models: from admission to the provider and back, and the traces that are kept of them."""
 
     def __init__(
-        self, settings: Settings, stores: Stores, shared: Shared, auth: AuthParts, context: ContextParts
+        self,
+        settings: Settings,
+        connections: Connections,
+        stores: Stores,
+        shared: Shared,
+        auth: AuthParts,
+        context: ContextParts,
     ) -> None:
         self._shared, instruments = shared, shared.instruments
-        self._turns = TurnLog(
-            stores.writing,
+        self._queue = connect_single(connections.queue_url(settings), timeout=_QUEUE_PATIENCE)
+        stream = TraceStream(self._queue, longest=settings.trace_backlog)
+        self._trace_log = TraceLog(
+            stream,
             capacity=settings.turn_buffer,
-            dropped=lambda n: instruments.rows_dropped.add("turn", amount=n),
+            dropped=lambda n: instruments.rows_dropped.add("trace", amount=n),
         )
+        self._traces = CallTraces(self._trace_log, context.cost)
+        self._backlog = BacklogWatch(stream, self._show)
         self._upstreams = build_upstreams(settings.providers, USER_AGENT)
         self._router = _router(settings, self._upstreams)
         self._admission = Admission(
@@ -52,7 +66,7 @@ class ProxyParts:
         )
         step = ContextStep(context.assembler, context.usage, context.receipts, context.learning, instruments)
         self._recorder = Recorder(
-            turns=self._turns,
+            traces=self._traces,
             context=step,
             idempotency=idempotency,
             instruments=instruments,
@@ -90,15 +104,25 @@ class ProxyParts:
     def start(self, running: AsyncExitStack) -> None:
         for upstream in self._upstreams.values():
             running.push_async_callback(upstream.provider.close)
-        self._turns.start()
-        running.push_async_callback(self._turns.close, within=5.0)
+        running.push_async_callback(self._queue.aclose)
+        self._backlog.start()
+        running.push_async_callback(self._backlog.stop)
+        self._trace_log.start()
+        running.push_async_callback(self._trace_log.close, within=5.0)
+        self._traces.start()
+        running.push_async_callback(self._traces.close, within=2.0)
         running.push_async_callback(self._recorder.close)
 
     def flush(self) -> None:
         instruments = self._shared.instruments
-        instruments.rows_waiting.set("turn", value=len(self._turns))
+        instruments.rows_waiting.set("trace", value=len(self._trace_log))
         for name, upstream in self._upstreams.items():
             instruments.breaker_open.set(name, value=float(upstream.breaker.is_open))
+
+    def _show(self, backlog: Backlog | None) -> None:
+        shown = self._shared.instruments
+        shown.traces_waiting.set(None if backlog is None else backlog.traces)
+        shown.traces_oldest.set(None if backlog is None else backlog.age)
 
 
 def dead_ends(settings: Settings) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import ibex
 from ibex.auth import KeyRing
 from ibex.http import ClientAddress, Deadlines
+from ibex.settings import Settings
 from ibex.telemetry import AccessLog, Instruments, Tracing
 
 # What IBEX calls itself towards other services.
@@ -19,6 +20,11 @@ class Connections:
     redis_url: str = field(repr=False)
     pepper: bytes = field(repr=False)
     master_keys: KeyRing
+
+    def queue_url(self, settings: Settings) -> str:
+        """Where the job queue is."""
+        queue = settings.queue_redis_url
+        return self.redis_url if queue is None else queue.get_secret_value()
 
 
 @dataclass(frozen=True, slots=True)

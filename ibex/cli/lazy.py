@@ -13,7 +13,7 @@ class LazyGroup(click.Group):
 
     Parameters
     ----------
-    places: by the name of a command, the module that has it under that name.
+    places: by the name of a command, the module that has it under that name, with `_` for each hyphen.
     """
 
     def __init__(self, *arguments: Any, places: Mapping[str, str], **options: Any) -> None:
@@ -28,7 +28,9 @@ class LazyGroup(click.Group):
         if cmd_name not in self._places:
             return None
         try:
-            command: click.Command = getattr(import_module(self._places[cmd_name]), cmd_name)
+            command: click.Command = getattr(
+                import_module(self._places[cmd_name]), cmd_name.replace("-", "_")
+            )
         except KeyboardInterrupt:
             sys.exit(130)
         return command

@@ -1,5 +1,6 @@
 """`ibex serve` and `ibex migrate`."""
 
+import asyncio
 import sys
 from socket import socket as Socket  # noqa: N812
 
@@ -17,6 +18,7 @@ from ibex.memory.embedding import prepare_model
 from ibex.memory.indexing import index_vectors
 from ibex.memory.lazy_embedder import model_of
 from ibex.serving.checks import check_settings, connections_per_process
+from ibex.serving.clickhouse import prepare_clickhouse
 from ibex.serving.dependencies import wait_for_postgres
 from ibex.serving.job_process import serve_jobs
 from ibex.serving.listening import bind, listen, reserve
@@ -72,7 +74,7 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
     interruption.check()
     index_vectors(model_of(settings), addresses.migration_dsn, say)
     interruption.check()
-    instruments = Instruments(settings.providers, processes=settings.workers)
+    instruments = Instruments(settings.providers, processes=settings.workers + settings.jobs)
     # Once for all processes that are forked from here.
     vocabulary = Vocabulary()
     vocabulary.load()
@@ -88,7 +90,14 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
         socket.close()
         if reserved is not None:
             reserved.close()
-        serve_jobs(settings, connections, place)
+        instruments.metrics.attach(settings.workers + place.index)
+        serve_jobs(
+            settings,
+            connections,
+            place,
+            instruments.count_job,
+            lambda n: instruments.rows_dropped.add("trace", amount=n),
+        )
 
     def stop() -> None:
         socket.close()
@@ -119,6 +128,7 @@ def migrate(context: click.Context, /, **options: object) -> None:
             wait_for_postgres(dsn, say)
             before, after = migrate_database(dsn)
             index_vectors(model_of(settings), dsn, say)
+            asyncio.run(prepare_clickhouse(settings, say, required=True))
         finally:
             servers.stop()
     was = "as before" if before == after else f"was at {before or 'nothing'}"

@@ -31,8 +31,10 @@ _TAGS = {
     "agents": "Whom tokens act as.",
     "directives": "What agents are told at the front of every call, in versions.",
     "tokens": "What callers prove themselves with.",
+    "traces": "The record of each call: what it was told, how it went and what it cost.",
     "limits": "How much tokens, agents, end users and organizations may ask.",
     "provider credentials": "Keys for providers that an organization has of its own.",
+    "webhooks": "Whom an organization has told of what happens, and what was delivered.",
     "audit": "Who did what, chained by hashes.",
     "operations": "What whoever runs the installation watches.",
 }

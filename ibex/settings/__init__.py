@@ -1,6 +1,7 @@
 """Typed settings, from the environment or a TOML file."""
 
 from ibex.settings.loading import SettingsError, load
+from ibex.settings.notifications import NotificationSettings
 from ibex.settings.schema import (
     ContextSettings,
     EmbedderSettings,
@@ -20,6 +21,7 @@ __all__ = [
     "LimitSettings",
     "MemorySettings",
     "ModelSettings",
+    "NotificationSettings",
     "ProviderSettings",
     "RetrySettings",
     "Settings",

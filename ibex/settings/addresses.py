@@ -1,5 +1,6 @@
 """Addresses of what IBEX talks to. A wrong one is never quoted, because it may hold a password."""
 
+import re
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -42,6 +43,27 @@ def redis_url(value: SecretStr) -> SecretStr:
     has_path = parts.scheme == "unix" and parts.path
     if not (has_host or has_path) or not _has_port_or_none(text):
         raise ValueError("must be an address such as redis://:password@host:6379/0 or unix://:password@/path")
+    return value
+
+
+def clickhouse_url(value: SecretStr) -> SecretStr:
+    """`http://` or `https://`, with a user and a database if they are needed. Raises `ValueError`."""
+    text = value.get_secret_value()
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_port_or_none(text):
+        raise ValueError("must be an address such as https://user:password@host:8443/ibex")
+    if not re.fullmatch(r"/?|/[A-Za-z_][A-Za-z0-9_-]*", parts.path) or parts.query:
+        raise ValueError("must end with the name of a database in letters, digits, `_` and `-`")
+    return value
+
+
+def smtp_url(value: SecretStr) -> SecretStr:
+    """`smtps://`, `smtp://` or `smtp+plain://`, with a host. Raises `ValueError`."""
+    text = value.get_secret_value()
+    parts = urlsplit(text)
+    has_host = parts.scheme in {"smtps", "smtp", "smtp+plain"} and parts.hostname
+    if not has_host or not _has_port_or_none(text):
+        raise ValueError("must be an address such as smtp://user:password@smtp.example.org:587")
     return value
 
 

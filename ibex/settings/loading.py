@@ -18,6 +18,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from ibex.settings.headers import api_key
+from ibex.settings.notifications import NotificationSettings
 from ibex.settings.schema import (
     ContextSettings,
     EmbedderSettings,
@@ -26,10 +27,10 @@ from ibex.settings.schema import (
     ModelSettings,
     ProviderSettings,
     RetrySettings,
-    Section,
     Settings,
     TimeoutSettings,
 )
+from ibex.settings.section import Section
 
 PREFIX = "IBEX_"
 CONFIG_VARIABLE = "IBEX_CONFIG"
@@ -109,6 +110,7 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[tuple[str, .
             "embedder",
             "memory",
             "context",
+            "notifications",
             "models",
             "floors",
             "ceilings",
@@ -214,6 +216,7 @@ def _names_beside(location: tuple[int | str, ...]) -> list[str]:
         "embedder": EmbedderSettings,
         "limits": LimitSettings,
         "memory": MemorySettings,
+        "notifications": NotificationSettings,
         "providers": ProviderSettings,
     }
     if len(location) == 1:

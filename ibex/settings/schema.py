@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -16,8 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from ibex.settings.addresses import http_url, ip, network, postgres_dsn, redis_url
+from ibex.settings.addresses import clickhouse_url, http_url, ip, network, postgres_dsn, redis_url
 from ibex.settings.headers import api_key, headers
+from ibex.settings.notifications import NotificationSettings
+from ibex.settings.section import Section
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -33,19 +33,16 @@ HttpUrl = Annotated[str, AfterValidator(http_url)]
 ApiKey = Annotated[SecretStr, AfterValidator(api_key)]
 Headers = Annotated[Mapping[str, str], AfterValidator(headers)]
 PostgresDsn = Annotated[SecretStr, AfterValidator(postgres_dsn)]
+ClickHouseUrl = Annotated[SecretStr, AfterValidator(clickhouse_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(redis_url)]
 ModelName = Annotated[str, Field(min_length=1, max_length=256)]
-Tokens = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+PriceOrNone = Annotated[float | None, Field(ge=0, le=1_000_000)]
 MemoryKind = Literal["factual", "preference", "behavioral", "episodic", "procedural"]
 TokensOfKind = Annotated[int, Field(ge=0, le=100_000)]
 # Vocabularies that models count their tokens in.
 TokenFamily = Literal[
     "o200k", "cl100k", "claude", "gemini", "llama", "mistral", "deepseek", "qwen", "grok", "command", "other"
 ]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TimeoutSettings(Section):
@@ -150,11 +147,26 @@ class MemorySettings(Section):
 
 
 class ModelSettings(Section):
-    """What a model can take, in tokens, where the catalogue of the package does not know it or is wrong."""
+    """What a model can take, in tokens, and what it costs, in US dollars per million of them, where the
+    catalogue of the package does not know it or is wrong."""
 
-    context_window: Tokens
+    context_window: TokensOrNone = None
     longest_answer: TokensOrNone = None
     family: TokenFamily = "other"
+    input_price: PriceOrNone = None
+    cached_input_price: PriceOrNone = None
+    output_price: PriceOrNone = None
+
+    @model_validator(mode="after")
+    def _says_something_whole(self) -> Self:
+        if self.context_window is None and {"longest_answer", "family"} & self.model_fields_set:
+            raise ValueError("`longest_answer` and `family` need `context_window`")
+        prices = (self.input_price, self.output_price)
+        if None in prices and (prices != (None, None) or self.cached_input_price is not None):
+            raise ValueError("a price needs both `input_price` and `output_price`")
+        if self.context_window is None and self.input_price is None:
+            raise ValueError("a model needs a `context_window` or prices")
+        return self
 
 
 class ContextSettings(Section):
@@ -189,6 +201,9 @@ class Settings(Section):
     redis_url: RedisUrl | None = None
     queue_redis_url: RedisUrl | None = None
     redis_timeout_seconds: Seconds = 0.05
+    clickhouse_url: ClickHouseUrl | None = None
+    clickhouse_timeout_seconds: Seconds = 10.0
+    trace_days: Annotated[int, Field(ge=1, le=3_650)] = 90
     token_pepper: SecretStr | None = None
     master_key: SecretStr | None = None
     master_key_file: Path | None = None
@@ -204,7 +219,12 @@ class Settings(Section):
     response_limit_bytes: Annotated[int, Field(ge=1_024, le=1 << 32)] = 64 << 20
     session_idle_minutes: Annotated[int, Field(ge=1, le=525_600)] = 60
     turn_buffer: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
+    trace_backlog: Annotated[int, Field(ge=1, le=100_000_000)] = 500_000
     organization_grace_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    drift_baseline_calls: Annotated[int, Field(ge=200, le=3_000)] = 1_000
+    fingerprint_days: Annotated[int, Field(ge=1, le=3_650)] = 90
+    dead_letter_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    dead_letters_per_organization: PerOrganization = 10_000
     idempotency_hours: Annotated[int, Field(ge=1, le=720)] = 24
     idempotency_limit_bytes: Annotated[int, Field(ge=1_024, le=4 << 20)] = 1 << 20
     shutdown_seconds: Seconds = 30.0
@@ -216,6 +236,7 @@ class Settings(Section):
     embedder: EmbedderSettings = EmbedderSettings()
     memory: MemorySettings = MemorySettings()
     context: ContextSettings = ContextSettings()
+    notifications: NotificationSettings = NotificationSettings()
     limits: LimitSettings = LimitSettings()
     providers: Mapping[Name, ProviderSettings] = Field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)

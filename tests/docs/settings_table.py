@@ -17,13 +17,14 @@ from ibex.settings import (
     LimitSettings,
     MemorySettings,
     ModelSettings,
+    NotificationSettings,
     ProviderSettings,
     RetrySettings,
     Settings,
     TimeoutSettings,
 )
 from ibex.settings.loading import PREFIX
-from ibex.settings.schema import Section
+from ibex.settings.section import Section
 
 # A section is written below this prefix. Only top-level settings and limits have variables of their own.
 SECTIONS: Mapping[str, type[Section]] = {
@@ -33,11 +34,12 @@ SECTIONS: Mapping[str, type[Section]] = {
     "context.": ContextSettings,
     "context.models.NAME.": ModelSettings,
     "limits.": LimitSettings,
+    "notifications.": NotificationSettings,
     "providers.NAME.": ProviderSettings,
     "providers.NAME.timeouts.": TimeoutSettings,
     "providers.NAME.retries.": RetrySettings,
 }
-_WITH_VARIABLES = ("", "embedder.", "memory.", "context.", "limits.")
+_WITH_VARIABLES = ("", "embedder.", "memory.", "context.", "limits.", "notifications.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,10 @@ def test_every_command_and_option_that_is_named_exists() -> None:
     groups = {"ibex", *(path.rpartition(" ")[0] for path in commands)}
     everywhere = {option for parameter in main.params for option in parameter.opts} | {"--help"}
 
-    for words in re.findall(r"(?:`|^|-m |exec ibex |\$\()(ibex [a-z]+[^`\n|>]*)", _ALL_TEXT, re.MULTILINE):
-        path = " ".join(re.match(r"ibex(?: [a-z]+){1,2}", words)[0].split())  # type: ignore[index]
+    for words in re.findall(
+        r"(?:`|^|-m |exec ibex |\$\()(ibex [a-z][a-z-]*[^`\n|>]*)", _ALL_TEXT, re.MULTILINE
+    ):
+        path = " ".join(re.match(r"ibex(?: [a-z][a-z-]*){1,2}", words)[0].split())  # type: ignore[index]
         while path not in commands and " " in path and path not in groups:
             path = path.rpartition(" ")[0]
         assert path != "ibex", words

@@ -11,7 +11,9 @@ from ibex.doctor.providers import judge
 from ibex.doctor.redis import RedisFacts, persistence, policy
 from ibex.doctor.redis import version as redis_version
 from ibex.doctor.repository import PostgresFacts
+from ibex.doctor.workers import judged
 from ibex.settings import load
+from ibex.workers import QueueState
 
 GOOD = PostgresFacts(
     version="17.2",
@@ -62,6 +64,14 @@ def test_a_good_database_is_praised() -> None:
         (persistence(KEEPING), State.OK, ""),
         (persistence(replace(KEEPING, appends=False, saves=True)), State.WARNING, "appendonly"),
         (persistence(replace(KEEPING, appends=False)), State.WARNING, "appendonly"),
+        (judged(QueueState(waiting=3, oldest_seconds=1.0, seen_seconds=2.0)), State.OK, ""),
+        (
+            judged(QueueState(waiting=3, oldest_seconds=900.0, seen_seconds=2.0)),
+            State.WARNING,
+            "more workers",
+        ),
+        (judged(QueueState(waiting=0, oldest_seconds=0.0, seen_seconds=None)), State.WARNING, "ibex worker"),
+        (judged(QueueState(waiting=1, oldest_seconds=9.0, seen_seconds=90.0)), State.PROBLEM, "ibex worker"),
         (judge("p", "u", 200, b'{"data": [{"id": "m"}]}'), State.OK, ""),
         (judge("p", "u", 200, b"<html>"), State.PROBLEM, "/v1"),
         (judge("p", "u", 200, b'{"models": []}'), State.PROBLEM, "/v1"),

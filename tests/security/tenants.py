@@ -23,6 +23,7 @@ class Tenant:
     token_id: UUID = field(default_factory=uuid7)
     turn_id: UUID = field(default_factory=uuid7)
     memory_id: UUID = field(default_factory=uuid7)
+    baseline_id: UUID = field(default_factory=uuid7)
 
     def rows(self) -> dict[str, dict[str, object]]:
         """Table → a row of this tenant, in an order that references allow."""
@@ -65,6 +66,45 @@ class Tenant:
                 "overhead_ms": 1.0,
                 "latency_ms": 1.0,
             },
+            "traces": {
+                "org_id": self.id,
+                "id": self.turn_id,
+                "trace_id": "0" * 32,
+                "at": "now",
+                "agent_id": self.agent_id,
+                "token_id": self.token_id,
+                "user_id": self.canary,
+                "operation": "chat_completions",
+                "model": self.canary,
+                "streamed": False,
+                "status": 200,
+                "outcome": "ok",
+                "attempts": 1,
+                "request_bytes": 1,
+                "request_sha256": b"-",
+                "response_bytes": 1,
+                "response_sha256": b"-",
+                "usage_source": "none",
+                "steps": "{}",
+                "overhead_ms": 1.0,
+                "latency_ms": 1.0,
+                "memory_ids": [],
+                "answer_chars": 0,
+                "tools": [],
+                "refused": False,
+            },
+            "usage_days": {
+                "org_id": self.id,
+                "day": "today",
+                "agent_id": self.agent_id,
+                "model": self.canary,
+                "calls": 1,
+                "errors": 0,
+                "input_tokens": 0,
+                "cached_tokens": 0,
+                "output_tokens": 0,
+                "cost_nano_usd": 0,
+            },
             "provider_credentials": {
                 "org_id": self.id,
                 "provider": self.canary,
@@ -99,12 +139,107 @@ class Tenant:
                 "at": "now",
                 "receipt": "{}",
             },
+            **self._drift_rows(),
+            "dead_letters": {
+                "org_id": self.id,
+                "id": uuid7(),
+                "name": self.canary,
+                "job_id": self.canary,
+                "payload": self.canary.encode(),
+                "keys": [self.canary],
+                "tries": 1,
+                "error": self.canary,
+                "first_failed_at": "now",
+                "died_at": "now",
+            },
+            "outbox": {
+                "org_id": self.id,
+                "id": uuid7(),
+                "type": self.canary,
+                "at": "now",
+                "data": "{}",
+            },
+            **self._webhook_rows(),
             "audit_events": {
                 "org_id": self.id,
                 "id": uuid7(),
                 "actor": "test",
                 "action": self.canary,
                 "outcome": "success",
+            },
+        }
+
+    def _webhook_rows(self) -> dict[str, dict[str, object]]:
+        webhook_id, delivery_id = uuid7(), uuid7()
+        return {
+            "webhooks": {"org_id": self.id, "id": webhook_id, "url": f"https://{self.canary}/"},
+            "webhook_secrets": {
+                "org_id": self.id,
+                "webhook_id": webhook_id,
+                "id": uuid7(),
+                "sealed": b"-",
+                "key_id": self.canary,
+            },
+            "webhook_deliveries": {
+                "org_id": self.id,
+                "id": delivery_id,
+                "webhook_id": webhook_id,
+                "event_id": uuid7(),
+                "type": self.canary,
+                "at": "now",
+                "data": "{}",
+                "due_at": "now",
+            },
+            "webhook_attempts": {
+                "org_id": self.id,
+                "delivery_id": delivery_id,
+                "number": 1,
+                "at": "now",
+                "duration_ms": 1.0,
+                "error": self.canary,
+            },
+        }
+
+    def _drift_rows(self) -> dict[str, dict[str, object]]:
+        watched = {"org_id": self.id, "agent_id": self.agent_id, "directive_number": 0}
+        told = f'{{"text": "{self.canary}"}}'
+        return {
+            "drift_baselines": {
+                **watched,
+                "id": self.baseline_id,
+                "calls": 1_000,
+                "first_at": "now",
+                "last_at": "now",
+                "created_by": self.canary,
+                "data": told,
+            },
+            "drift_detectors": {**watched, "baseline_id": self.baseline_id, "recent": told},
+            "drift_blocks": {
+                **watched,
+                "number": 1,
+                "first_at": "now",
+                "last_at": "now",
+                "observations": told,
+            },
+            "drift_fingerprints": {
+                **watched,
+                "id": uuid7(),
+                "call": 10,
+                "calls": 10,
+                "at": "now",
+                "data": told,
+            },
+            "drift_alerts": {
+                **watched,
+                "id": uuid7(),
+                "baseline_id": self.baseline_id,
+                "severity": "low",
+                "features": "[]",
+                "causes": told,
+                "first_seen_at": "now",
+                "first_call": 1,
+                "found_call": 10,
+                "suspended_agent": False,
             },
         }
 

@@ -15,6 +15,10 @@ from tests.security.tenants import Tenant, insert
 
 ADA, BOB = "canary-of-ada", "canary-of-bob"
 REMOVABLE = (
+    "dead_letters",
+    "drift_blocks",
+    "drift_fingerprints",
+    "outbox",
     "provider_credentials",
     "limit_overrides",
     "memories",
@@ -22,6 +26,9 @@ REMOVABLE = (
     "memory_embeddings",
     "memory_labels",
     "memory_relations",
+    "webhook_deliveries",
+    "webhook_secrets",
+    "webhooks",
 )
 
 
@@ -98,6 +105,8 @@ def test_the_service_may_do_what_it_has_been_granted_on_purpose_and_nothing_else
         ("GRANT UPDATE ON ibex.audit_chains TO ibex_service", "privilege: audit_chains UPDATE"),
         ("GRANT UPDATE ON ibex.session_turns TO ibex_service", "privilege: session_turns UPDATE"),
         ("GRANT SELECT ON ibex.changes TO ibex_service", "privilege: changes SELECT"),
+        ("GRANT SELECT ON ibex.traces_default TO ibex_service", "privilege: traces_default SELECT"),
+        ("DROP POLICY tenant ON ibex.traces", "traces: no policy"),
         ("GRANT INSERT ON ibex.erasures TO ibex_service", "privilege: erasures INSERT"),
         ("GRANT TRUNCATE ON ibex.users TO ibex_service", "privilege: users TRUNCATE"),
         ("GRANT REFERENCES ON ibex.users TO PUBLIC", "privilege: users REFERENCES"),

@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from ibex.auth import OrganizationErasure
 from ibex.storage import Redis, connect, organization_key
+from ibex.workers import JobQueue
 from tests.fixtures import Database
 from tests.operator import Operator
 from tests.security.catalogue import tenant_tables
@@ -95,6 +96,21 @@ async def test_its_keys_go_from_redis_and_no_others(
     left = [key async for key in operator.redis.scan_iter(match="ibex:*", count=1_000)]
     assert len(left) == 1_200
     assert all(str(bob.id).encode() in key for key in left)
+
+
+async def test_its_jobs_go_from_the_queue_and_no_others(
+    operator: Operator, superuser: psycopg.Connection
+) -> None:
+    ada, bob = await operator.organization("ada"), await operator.organization("bob")
+    queue = JobQueue(operator.redis)
+    for org_id in (ada, bob):
+        await queue.put("turn.capture", {f"turn.capture:{org_id}:1": {"org_id": org_id}})
+    await operator.administration.organizations.delete(operator.actor(ada), ada, _DAY)
+    superuser.execute("UPDATE ibex.organizations SET delete_after = now() WHERE id = %s", (ada,))
+    await OrganizationErasure(operator.postgres, operator.redis, queue.forget).run()
+    left = [key.decode() async for key in operator.redis.scan_iter(match="arq:job:*")]
+    assert left == [f"arq:job:turn.capture:{bob}:1"]
+    assert (await queue.state()).waiting == 1
 
 
 async def test_a_cluster_is_searched_as_well(

@@ -5,11 +5,19 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import httpx2
+import orjson
 
 from ibex.auth import ALL, ALL_RIGHTS, NO_RIGHT, Grant, TokenRequest, parse_grant
+from ibex.drift import DriftService, DriftWatch
+from ibex.traces.store import PostgresTraces
+from ibex.workers.dead_letters import DeadLetterBox
+from ibex.workers.dead_letters.repository import page
+from tests.drift.calls import Caller, watch
 from tests.faults.waiting import until
 from tests.operator import Operator
 from tests.service import Service
+from tests.traces.conftest import trace
+from tests.workers.letters import given_up
 
 
 @dataclass(slots=True)
@@ -91,12 +99,38 @@ class Tenant:
                     "change_summary": self.canary,
                 },
             )
+            self.ids["dead_letter_id"] = await self._given_up()
+            self.ids["baseline_id"], self.ids["alert_id"] = await self._drifted()
             self.ids["conflict_id"] = await self._contradicted(client, made)
             self.ids["trace_id"] = await self._called(client)
+            await self._traced()
+            self.ids["webhook_id"] = await made(
+                "/v1/webhooks",
+                {"url": f"https://{self.canary}.example.com/", "description": self.canary},
+            )
+            self.ids["delivery_id"] = await made(f"/v1/webhooks/{self.ids['webhook_id']}/test", {})
             credential = await client.put(
                 "/v1/provider-credentials/openai", json={"api_key": f"sk-{self.canary}"}
             )
             assert credential.is_success, credential.text
+
+    async def _drifted(self) -> tuple[str, str]:
+        """The ids of a baseline and of an alert."""
+        postgres, agent_id = self.operator.postgres, UUID(self.ids["agent_id"])
+        caller = Caller(self.org_id, agent_id)
+        watching = DriftWatch(self.operator.administration.agents, baseline_calls=200)
+        await watch(watching, postgres, self.org_id, caller.calls(200))
+        await watch(watching, postgres, self.org_id, caller.calls(100, tools=(self.canary,)))
+        drift, actor = DriftService(postgres), self.operator.actor(self.org_id)
+        [alert] = await drift.alerts(actor, agent_id, None, None, None, 2)
+        return str(alert.baseline_id), str(alert.id)
+
+    async def _given_up(self) -> str:
+        """The id of a dead letter."""
+        job = given_up(self.org_id, payload=orjson.dumps({"text": self.canary}), keys=(self.canary,))
+        assert await DeadLetterBox(self.operator.postgres).add(job)
+        [letter] = await page(self.operator.postgres, self.org_id, None, None, 2)
+        return str(letter.id)
 
     async def _called(self, client: httpx2.AsyncClient) -> str:
         """The id of a call whose receipt is there."""
@@ -109,6 +143,13 @@ class Tenant:
         request_id = answer.headers["x-request-id"]
         await until(lambda: self._has_receipt(client, request_id))
         return request_id
+
+    async def _traced(self) -> None:
+        """Store the trace of the call, which is a job's work otherwise."""
+        made = trace(
+            self.org_id, UUID(self.ids["agent_id"]), id=UUID(self.ids["trace_id"]), user_id=self.canary
+        )
+        await PostgresTraces(self.operator.postgres).insert(self.org_id, [made])
 
     async def _has_receipt(self, client: httpx2.AsyncClient, request_id: str) -> bool:
         return (await client.get(f"/v1/traces/{request_id}/context")).is_success
