@@ -63,6 +63,8 @@ def measured(directory: Path, model: Path, seconds: float, say: Callable[[str], 
             def environment(place: Place) -> Mapping[str, str]:
                 return {
                     **gateway.environment(place),
+                    # What is learned from the answers is another process's work, on whatever core.
+                    "IBEX_JOBS": "0",
                     "IBEX_POSTGRES_DSN": memories.dsn,
                     "IBEX_POSTGRES_MIGRATION_DSN": make_conninfo(
                         server.owner_dsn, dbname=f"memory_{sum(AGENTS)}"

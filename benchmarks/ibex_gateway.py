@@ -1,4 +1,4 @@
-"""IBEX as a user starts it: the embedded Postgres and Valkey, one web process, limits on but out of reach."""
+"""IBEX as a user starts it: with Postgres, Valkey, a web and a job process, and limits out of reach."""
 
 import json
 import sys
@@ -31,7 +31,6 @@ def _environment(place: Place) -> Mapping[str, str]:
     return {
         "OPENAI_API_KEY": "sk-upstream",
         "OPENAI_BASE_URL": place.upstream,
-        "IBEX_JOBS": "0",
         "IBEX_LIMITS_TOKEN_RPM": OUT_OF_REACH,
         "IBEX_LIMITS_AGENT_RPM": OUT_OF_REACH,
         "IBEX_LIMITS_ORGANIZATION_RPM": OUT_OF_REACH,
