@@ -103,6 +103,22 @@ async def test_everything_of_an_organization_can_be_forgotten(clickhouse: ClickH
     assert len(await store.page(stays, EVERYTHING, None, 10)) == 1
 
 
+async def test_a_table_that_keeps_traces_for_as_long_is_left_as_it_is(clickhouse: ClickHouse) -> None:
+    async def changed() -> object:
+        [table] = await clickhouse.fetch(
+            "SELECT toString(metadata_modification_time) AS at, create_table_query AS query "
+            "FROM system.tables WHERE database = currentDatabase() AND name = 'traces'"
+        )
+        return table
+
+    store = ClickHouseTraces(clickhouse)
+    await store.expire(30, dry_run=False)
+    before = await changed()
+    assert "toIntervalDay(30)" in str(before)
+    await store.expire(30, dry_run=False)
+    assert await changed() == before
+
+
 async def test_the_table_keeps_traces_for_as_long_as_it_is_told(clickhouse: ClickHouse) -> None:
     store, org_id = ClickHouseTraces(clickhouse), uuid7()
     old = trace(org_id, uuid7(), at=NOON.replace(year=2025))

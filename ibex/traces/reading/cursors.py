@@ -38,7 +38,10 @@ def position_of(org_id: UUID, cursor: str | None) -> Position | None:
     if len(said) != _TIME + _ID or check != _check(org_id, said):
         raise invalid("cursor", _REFUSED)
     microseconds = int.from_bytes(said[:_TIME], "big", signed=True)
-    position = Position(_EPOCH + timedelta(microseconds=microseconds), UUID(bytes=said[_TIME:]))
+    try:
+        position = Position(_EPOCH + timedelta(microseconds=microseconds), UUID(bytes=said[_TIME:]))
+    except OverflowError:
+        raise invalid("cursor", _REFUSED) from None
     if cursor_of(org_id, position) != cursor:
         raise invalid("cursor", _REFUSED)
     return position

@@ -30,6 +30,8 @@ _MOST_BUCKETS = 1_500
 _MOST_COSTS = 1_000
 # Questions that read many traces, which a process asks at a time: its connections are for calls first.
 _AT_ONCE = 2
+# Lists and pages of exports as well, which read few traces, or many for a filter that lets few through.
+_PAGES_AT_ONCE = 3
 # Traces that an export holds at once.
 _BATCH = 1_000
 
@@ -46,10 +48,11 @@ class TraceReading:
         self._store = store
         self._postgres = postgres
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._readers = asyncio.Semaphore(_PAGES_AT_ONCE)
 
     async def page(self, actor: Actor, chosen: Selection, after: Position | None, limit: int) -> list[Trace]:
         """The newest first."""
-        return await self._store.page(actor.org_id, _allowed(actor, chosen), after, limit)
+        return await self._page(actor.org_id, _allowed(actor, chosen), after, limit)
 
     async def get(self, actor: Actor, reference: UUID) -> Trace:
         """By the id of a request or of its trace.
@@ -105,9 +108,13 @@ class TraceReading:
 
     async def _pages(self, org_id: UUID, chosen: Selection) -> AsyncIterator[list[Trace]]:
         after: Position | None = None
-        while page := await self._store.page(org_id, chosen, after, _BATCH):
+        while page := await self._page(org_id, chosen, after, _BATCH):
             yield page
             after = Position(page[-1].at, page[-1].id)
+
+    async def _page(self, org_id: UUID, chosen: Selection, after: Position | None, limit: int) -> list[Trace]:
+        async with self._readers:
+            return await self._store.page(org_id, chosen, after, limit)
 
 
 def _allowed(actor: Actor, chosen: Selection) -> Selection:

@@ -23,8 +23,9 @@ from ibex.traces.trace import Trace
 
 logger = logging.getLogger(__name__)
 
-# Up to 500 traces each, which take Postgres about 50 ms.
-_ENTRIES = 4
+# Up to 500 traces each, which take Postgres about 50 ms. A web process that has little to do sends an entry
+# for each call, so it is these that must be many.
+_ENTRIES = 16
 # Seconds that are waited for new ones before anything else is looked at.
 _WAIT = 0.2
 # What somebody was given is taken over when it was not finished in so many seconds: ten times what it should

@@ -211,8 +211,9 @@ class ClickHouseTraces:
         )
         kept = _RETENTION.search(table["create_table_query"])
         if kept is None or int(kept[1]) != days:
+            # A parameter would be kept as an expression, which is not the one that is looked for above.
             await self._clickhouse.execute(
-                "ALTER TABLE traces MODIFY TTL toDateTime(at) + toIntervalDay({days:UInt32})", days=days
+                f"ALTER TABLE traces MODIFY TTL toDateTime(at) + toIntervalDay({int(days)})"
             )
 
 
