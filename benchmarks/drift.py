@@ -15,6 +15,7 @@ from benchmarks.drift_simulation import (
     CONVERSATIONS,
     INDEPENDENT,
     ROUGH,
+    TIES,
     Alarm,
     Change,
     Kind,
@@ -22,7 +23,7 @@ from benchmarks.drift_simulation import (
     false_alarms,
 )
 
-_KINDS = {"independent": INDEPENDENT, "conversations": CONVERSATIONS, "rough": ROUGH}
+_KINDS = {"independent": INDEPENDENT, "conversations": CONVERSATIONS, "rough": ROUGH, "ties": TIES}
 # What is simulated, and within how many calls it is to be found.
 _CHANGES = (
     ("latency + 0.5 standard deviations", Change(shift=(0.5, 0, 0, 0)), 300),

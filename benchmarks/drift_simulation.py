@@ -30,6 +30,8 @@ class Kind:
     bursts: share of calls at which a burst of failures begins, of 6 on average.
     habit: how likely a call uses the tool again that its conversation used before.
     tails: degrees of freedom of latency's distribution (Student's t of the logarithm).
+    least_input: input tokens are no fewer than so many standard deviations over their mean, where most calls
+        have the same.
     """
 
     session_length: float = 1.0
@@ -40,6 +42,7 @@ class Kind:
     bursts: float = 0.0
     habit: float = 0.0
     tails: float = 4.0
+    least_input: float = -math.inf
 
 
 INDEPENDENT = Kind()
@@ -56,6 +59,8 @@ ROUGH = Kind(
     habit=0.3,
     tails=2.5,
 )
+# 99 % of the calls have the same input tokens, as where a prompt is fixed.
+TIES = Kind(least_input=2.33)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class Agent:
             # Latency and characters go with tokens.
             z[0] = 0.6 * z[1] + 0.8 * z[0]
             z[2] = 0.9 * z[1] + math.sqrt(1 - 0.81) * z[2]
+            z[3] = max(z[3], kind.least_input)
             z += np.array(change.shift)
             tool = TOOLS[tools[index]] if tools[index] < len(TOOLS) else NO_TOOL
             if drawn[index, 2] < kind.habit:

@@ -25,7 +25,7 @@ Pause = Callable[[psycopg.AsyncConnection[Any], Actor, UUID, str], Awaitable[Non
 
 # A feature that comes so close to its threshold is named in the alert that another one raises.
 _NAMED = 0.75
-# What has come to its full size after so many calls: an alert does not grow later.
+# What has come to its full size after so many calls: later an alert grows only if it becomes more severe.
 _GROWS_FOR = WINDOW * BLOCK
 # Memories that an agent is given in this time before a change (seconds), and how many make a likely cause.
 _MEMORIES_BEFORE = 3_600.0
@@ -33,7 +33,7 @@ _FEWEST_MEMORIES = 20
 
 
 class Alerting:
-    """What becomes of what was found.
+    """What becomes of what was found in one transaction.
 
     Parameters
     ----------
@@ -42,6 +42,13 @@ class Alerting:
 
     def __init__(self, pause: Pause) -> None:
         self._pause = pause
+        self._reasons: dict[UUID, str] = {}
+
+    async def pause(self, connection: psycopg.AsyncConnection[Any], org_id: UUID) -> None:
+        """Pause the agents whose alerts do. To come last: what it locks, the organization waits for."""
+        actor = Actor.local(org_id, "system")
+        for agent_id, reason in sorted(self._reasons.items()):
+            await self._pause(connection, actor, agent_id, reason)
 
     async def settle(
         self,
@@ -56,8 +63,8 @@ class Alerting:
     ) -> Alert | None:
         """The alert that there is after a look at the last blocks.
 
-        While there is one, another is not raised; it may grow for the next 300 calls, and is told again only
-        when it becomes more severe.
+        While there is one, another is not raised. It may grow for the next 300 calls, and later when it
+        becomes more severe; only then it is told again.
         """
         is_drifting = any(each.excess >= 1.0 for each in findings)
         named = [each for each in findings if each.excess >= _NAMED]
@@ -66,7 +73,8 @@ class Alerting:
         features = moved(baseline, blocks, named)
         if alert is None:
             return await self._raise(connection, org_id, detector, stored, blocks, findings, features)
-        if detector.calls - alert.found_call > _GROWS_FOR:
+        is_worse = SEVERITIES.index(worst(features)) > SEVERITIES.index(alert.severity)
+        if detector.calls - alert.found_call > _GROWS_FOR and not is_worse:
             return alert
         return await self._grow(connection, org_id, alert, features)
 
@@ -137,6 +145,8 @@ class Alerting:
         self, connection: psycopg.AsyncConnection[Any], agent_id: UUID, severity: Severity
     ) -> bool:
         """Whether an alert so severe pauses the agent, which is active."""
+        if agent_id in self._reasons:
+            return False
         least = await detectors.suspends_on(connection, agent_id)
         return least in SEVERITIES and SEVERITIES.index(severity) >= SEVERITIES.index(least)
 
@@ -160,8 +170,7 @@ class Alerting:
         )
         if suspends:
             await emit(connection, _event(org_id, "agent.suspended", told))
-            actor = Actor.local(org_id, "system")
-            await self._pause(connection, actor, alert.agent_id, f"drift alert {alert.id}")
+            self._reasons[alert.agent_id] = f"drift alert {alert.id}"
 
 
 def _event(org_id: UUID, kind: EventType, data: dict[str, Any]) -> Event:

@@ -17,8 +17,6 @@ _FEWEST_LABELLED = 10
 _MOST_LABELS = 12
 # Beyond, the rarest names are taken for new ones.
 _MOST_KNOWN = 500
-# Of scores, which have 1 without ties: of a feature that hardly varies, a small change is no large one.
-_LEAST_DEVIATION = 0.3
 # What less than a tenth of the calls have counts twice at most in ten calls, so that one outage, or one
 # conversation, is no change, and many are.
 _RARE = 0.1
@@ -37,7 +35,7 @@ class NumberBaseline:
     count: calls that have it.
     mean, deviation: of its logarithm.
     points: of its distribution.
-    score_mean, score_deviation: of its scores; they differ from 0 and 1 where there are ties.
+    score_mean: of its scores, which differs from 0 where there are ties.
     inflation: of the variance of a mean, for calls that resemble each other.
     """
 
@@ -46,12 +44,12 @@ class NumberBaseline:
     deviation: float
     points: list[float]
     score_mean: float
-    score_deviation: float
     inflation: float
 
     def scored(self, values: Floats) -> Floats:
-        raw = scores(values, np.array(self.points))
-        return (raw - self.score_mean) / max(self.score_deviation, _LEAST_DEVIATION)
+        # Their deviation is 1, and less with ties. Divided by that, the few calls of a feature that hardly
+        # varies which are different would each be a large change.
+        return scores(values, np.array(self.points)) - self.score_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,6 @@ def _number(observations: Sequence[Observation], number: int) -> NumberBaseline 
         deviation=float(values.std()),
         points=[round(float(point), 6) for point in points],
         score_mean=float(raw.mean()),
-        score_deviation=float(raw.std()),
         inflation=inflation(raw, [session for _, session in having]),
     )
 
@@ -187,7 +184,7 @@ def _label(observations: Sequence[Observation], number: int) -> LabelBaseline | 
         calls=dict(calls.most_common(_MOST_KNOWN)),
         rates=rates,
         rare=_rate(others, sessions),
-        new=LabelRate(float(sum(count == 1 for count in calls.values())), alike),
+        new=LabelRate(float(sum(any(calls[name] == 1 for name in found) for found, _ in having)), alike),
     )
 
 

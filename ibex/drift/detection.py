@@ -128,7 +128,11 @@ def _counted(
 
 
 def _deviations(count: Floats, of: Floats, before: Floats, before_of: float) -> Floats:
-    """The signed root of the deviance of two binomial samples, which is about normal."""
+    """The signed root of the deviance of two binomial samples, which is about normal.
+
+    Of a sample no more than all can have a name.
+    """
+    count, before = np.minimum(count, of), np.minimum(before, before_of)
     pooled = (count + before) / (of + before_of)
     deviance = (
         _part(count, of * pooled)

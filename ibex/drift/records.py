@@ -19,7 +19,9 @@ class Recent:
     Parameters
     ----------
     pending: calls that do not make a block yet.
-    last_tools: the last tool that each conversation called.
+    last_tools: the last tool that each conversation called; the conversation that is open the longest
+        without a call first.
+    seen: the values seen first are first.
     """
 
     pending: list[Observation] = field(default_factory=list)
@@ -30,15 +32,16 @@ class Recent:
     def read(cls, stored: dict[str, Any]) -> "Recent":
         return cls(
             read_observations(stored.get("pending", ())),
-            stored.get("last_tools", {}),
-            stored.get("seen", {}),
+            dict(stored.get("last_tools", ())),
+            {kind: dict(values) for kind, values in stored.get("seen", {}).items()},
         )
 
     def written(self) -> dict[str, Any]:
+        """As pairs what has an order, which objects lose in the database."""
         return {
             "pending": written_observations(self.pending),
-            "last_tools": self.last_tools,
-            "seen": self.seen,
+            "last_tools": list(self.last_tools.items()),
+            "seen": {kind: list(values.items()) for kind, values in self.seen.items()},
         }
 
 

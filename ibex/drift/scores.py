@@ -14,7 +14,7 @@ POINTS = 201
 # Calls apart that may still resemble each other, without belonging to one conversation.
 _LAGS = 20
 # With fewer conversations than this they tell nothing of how alike calls of one are.
-_FEWEST_SESSIONS = 20
+_FEWEST_SESSIONS = 5
 
 
 def quantiles(values: Floats) -> Floats:
@@ -46,7 +46,9 @@ def inflation(values: Floats, sessions: Sequence[str] = ()) -> float:
     """By how much larger than of independent values the variance of their mean is; 1 at least.
 
     Taken from how alike values of one conversation are (the cluster-robust variance), and from how alike
-    values are that follow each other (Bartlett's lag window); the larger of both.
+    values are that follow each other (Bartlett's lag window); the larger of both. Few conversations tell the
+    first badly: it is multiplied by the variance of Student's t with one degree of freedom less than there
+    are conversations.
     """
     centred = values - values.mean()
     total = float(centred @ centred)
@@ -61,5 +63,8 @@ def inflation(values: Floats, sessions: Sequence[str] = ()) -> float:
         return max(1.0, by_order)
     _, codes = np.unique(np.asarray(sessions), return_inverse=True)
     sums = np.bincount(codes, centred)
-    by_session = float(sums @ sums) / total * len(sums) / max(len(sums) - 1, 1)
-    return max(1.0, by_order, by_session if len(sums) >= _FEWEST_SESSIONS else 1.0)
+    if len(sums) < _FEWEST_SESSIONS:
+        return max(1.0, by_order)
+    # n / (n - 1), as of any variance, times the variance of t: (n - 1) / (n - 3).
+    by_session = float(sums @ sums) / total * len(sums) / (len(sums) - 3)
+    return max(1.0, by_order, by_session)

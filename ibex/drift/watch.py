@@ -1,5 +1,6 @@
 """Watches agents: every call of theirs, as it is told."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from itertools import groupby
@@ -48,7 +49,7 @@ class DriftWatch:
 
     def __init__(self, agents: Pausing, *, baseline_calls: int) -> None:
         self._baseline_blocks = baseline_calls // BLOCK
-        self._alerting = Alerting(agents.pause_within)
+        self._agents = agents
         self._baselines: dict[UUID, tuple[StoredBaseline, Baseline]] = {}
 
     async def observe(
@@ -82,14 +83,16 @@ class DriftWatch:
             for trace in groups[key]:
                 sight(recent.seen, trace)
             recent.pending += observed(groups[key], recent.last_tools)
+        alerting = Alerting(self._agents.pause_within)
         full = {key: each for key, each in known.items() if len(each.recent.pending) >= BLOCK}
         if full:
             windows = await detectors.windows(connection, list(full))
             for key, detector in full.items():
                 blocks, tolerance = windows[key]
-                await self._advance(connection, org_id, detector, blocks, tolerance)
+                await self._advance(connection, org_id, detector, blocks, tolerance, alerting)
                 await detectors.save_window(connection, key, blocks)
         await detectors.save(connection, list(known.values()))
+        await alerting.pause(connection, org_id)
 
     async def _advance(
         self,
@@ -98,6 +101,7 @@ class DriftWatch:
         detector: Detector,
         blocks: list[Block],
         tolerance: dict[str, float],
+        alerting: Alerting,
     ) -> None:
         """Make blocks of the calls that are pending, and look at the agent after each of them."""
         key = (detector.agent_id, detector.directive_number)
@@ -107,6 +111,8 @@ class DriftWatch:
         alert = await alerts.unsettled(connection, *key)
         taken = []
         for number, observations in made:
+            # A batch may have hundreds of blocks of a millisecond or so: other tasks have their turn between.
+            await asyncio.sleep(0)
             detector.calls = number * BLOCK
             blocks.append(_added(observations, baseline))
             del blocks[:-WINDOW]
@@ -114,7 +120,7 @@ class DriftWatch:
             if stored is not None and baseline is not None:
                 watched = blocks[-max((detector.calls - detector.watches_from) // BLOCK, 0) :]
                 findings = examine(baseline, watched, tolerance)
-                alert = await self._alerting.settle(
+                alert = await alerting.settle(
                     connection, org_id, detector, stored, baseline, watched, findings, alert
                 )
             owned = stored is not None and stored.directive_number == detector.directive_number

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.drift_simulation import (
     CONVERSATIONS,
     INDEPENDENT,
+    TIES,
     Agent,
     Change,
     blocks,
@@ -49,6 +50,27 @@ def test_a_change_is_found_in_time(change: Change, within: int, feature: str) ->
 
 def test_calls_without_a_change_raise_nothing() -> None:
     assert false_alarms(CONVERSATIONS, 3, learned=_LEARNED, calls=5_000) == []
+
+
+def test_a_number_that_nearly_always_is_the_same_raises_nothing_until_it_moves() -> None:
+    found = delay(TIES, Change(shift=(0, 0, 0, 1.0)), 7, learned=_LEARNED, quiet=300, until=20)
+
+    assert [false_alarms(TIES, seed, learned=_LEARNED, calls=5_000) for seed in (1, 2)] == [[], []]
+    assert found is not None
+    assert found.features == ("input_tokens",)
+
+
+def test_tools_are_watched_where_nearly_every_call_has_several_that_no_other_has() -> None:
+    agent = Agent(INDEPENDENT, np.random.default_rng(6))
+    known = [_with_tools(each, f"{index}-a", f"{index}-b") for index, each in enumerate(agent.calls(200))]
+    baseline = Baseline.of(known)
+    window = list(blocks(baseline, [_with_tools(each, "delete_everything") for each in agent.calls(100)]))
+    window += list(blocks(baseline, [_with_tools(each) for each in agent.calls(100)]))
+
+    found = {each.feature: each for each in examine(baseline, window)}
+
+    assert all(math.isfinite(each.deviation) for each in found.values())
+    assert found["tools"].excess >= 1.0
 
 
 def test_the_name_of_a_tool_that_nobody_knew_is_said() -> None:
@@ -126,6 +148,14 @@ def test_calls_that_repeat_each_other_count_for_less() -> None:
     assert inflation(np.repeat(alone[:100], 10), sessions) == pytest.approx(10, rel=0.3)
 
 
+def test_calls_of_few_conversations_that_resemble_each_other_count_for_less() -> None:
+    random = np.random.default_rng(1)
+    sessions = [str(number % 8) for number in range(800)]
+    alike = random.standard_normal(800) + np.tile(random.standard_normal(8), 100)
+
+    assert inflation(alike, sessions) > 20
+
+
 def test_a_feature_that_never_varies_can_change() -> None:
     agent = Agent(INDEPENDENT, np.random.default_rng(4))
     still = [_with_latency(each, 5.0) for each in agent.calls(_LEARNED)]
@@ -142,3 +172,10 @@ def _with_latency(observation: Observation, latency: float) -> Observation:
     if observation.numbers[0] is None:
         return observation
     return replace(observation, numbers=(latency, *observation.numbers[1:]))
+
+
+def _with_tools(observation: Observation, *tools: str) -> Observation:
+    if observation.labels[2] is None:
+        return observation
+    errors, refusals, _, *others = observation.labels
+    return replace(observation, labels=(errors, refusals, tools, *others))

@@ -2,14 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
+import pytest
 import pytest_asyncio
 
 from ibex.auth import Actor
 from ibex.drift import Alert, DriftService, DriftWatch
+from ibex.drift import watch as watching
+from ibex.drift.detection import examine
+from ibex.drift.repository import detectors
+from ibex.drift.watch import Pausing
 from ibex.outbox import Event, take
+from ibex.storage import Connection
 from ibex.traces.trace import Trace
 from tests.drift.calls import Caller, watch
 from tests.operator import Operator
@@ -101,6 +109,28 @@ async def test_a_version_without_an_alert_gets_a_baseline_of_its_own(watched: Wa
     assert await watched.alerts() == []
 
 
+async def test_a_new_directive_is_not_compared_with_a_baseline_that_was_given_up(watched: Watched) -> None:
+    await watched.drift.reset_baseline(watched.actor, watched.caller.agent_id, 0)
+
+    await watched.tell(watched.caller.calls(20, directive_number=2))
+
+    assert (await watched.detector(2))["baseline_id"] is None
+
+
+async def test_what_was_seen_first_is_still_the_first_when_it_was_stored(watched: Watched) -> None:
+    clients = [f"client/{name}" for name in ("zeta", "b", "alpha", "c")]
+    calls = [call for name in clients for call in watched.caller.calls(5, client=name, tools=("search",))]
+
+    await watched.tell(calls)
+
+    async with watched.operator.postgres.transaction(watched.actor.org_id) as connection:
+        detector = await detectors.lock_known(connection, (watched.caller.agent_id, 0))
+    assert detector is not None
+    assert list(detector.recent.seen["client"]) == ["client/1", *clients]
+    sessions = [blake2b(str(call.session_id).encode(), digest_size=6).hexdigest() for call in calls]
+    assert list(detector.recent.last_tools)[-len(calls) :] == sessions
+
+
 async def test_an_agent_that_wants_it_is_paused_by_a_severe_alert(watched: Watched) -> None:
     agents, agent_id = watched.operator.administration.agents, watched.caller.agent_id
     await agents.update(watched.actor, agent_id, config={"drift": {"suspend_on": "high"}})
@@ -113,6 +143,54 @@ async def test_an_agent_that_wants_it_is_paused_by_a_severe_alert(watched: Watch
     assert alert.severity == "high"
     kinds = [event.type for event in await watched.events()]
     assert kinds.count("agent.suspended") == 1
+
+
+async def test_an_alert_that_nobody_settles_pauses_the_agent_when_it_becomes_severe(watched: Watched) -> None:
+    agents, agent_id = watched.operator.administration.agents, watched.caller.agent_id
+    await agents.update(watched.actor, agent_id, config={"drift": {"suspend_on": "high"}})
+    await watched.tell(watched.caller.slow_calls(600, 1.5))
+    [mild] = await watched.alerts()
+
+    await watched.tell(watched.caller.slow_calls(300, 40.0))
+
+    [severe] = await watched.alerts()
+    assert (mild.severity, severe.severity) == ("low", "high")
+    assert (mild.suspended_agent, severe.suspended_agent) == (False, True)
+    assert (await agents.get(watched.actor.org_id, agent_id)).status == "paused"
+    assert [event.data["severity"] for event in await watched.events()][-1] == "high"
+
+
+@dataclass(slots=True)
+class Noted:
+    """Pauses agents, and notes how many of their calls are saved by then."""
+
+    agents: Pausing
+    saved: list[tuple[UUID, int]] = field(default_factory=list)
+
+    async def pause_within(self, connection: Connection, actor: Actor, agent_id: UUID, reason: str) -> None:
+        detector = await detectors.lock_known(connection, (agent_id, 0))
+        assert detector is not None
+        self.saved.append((agent_id, detector.calls))
+        await self.agents.pause_within(connection, actor, agent_id, reason)
+
+
+async def test_agents_are_paused_in_the_order_of_their_ids_when_all_is_saved(operator: Operator) -> None:
+    org_id = await operator.organization()
+    agents = operator.administration.agents
+    callers = [
+        Caller(org_id, (await operator.create_agent(org_id, slug, slug)).id) for slug in ("one", "another")
+    ]
+    noted = Noted(agents)
+    drift = DriftWatch(noted, baseline_calls=200)
+    for caller in callers:
+        await agents.update(operator.actor(org_id), caller.agent_id, config={"drift": {"suspend_on": "high"}})
+        await watch(drift, operator.postgres, org_id, caller.calls(200))
+
+    failing = [each for caller in callers for each in caller.calls(100, outcome="failed", status=502)]
+    async with operator.postgres.transaction(org_id) as connection:
+        await drift.observe(connection, org_id, failing)
+
+    assert noted.saved == [(agent_id, 300) for agent_id in sorted(caller.agent_id for caller in callers)]
 
 
 async def test_an_alert_grows_and_is_told_again_only_when_it_is_worse(watched: Watched) -> None:
@@ -196,3 +274,31 @@ async def test_what_was_undone_was_never_seen(watched: Watched) -> None:
         pass
 
     assert (await watched.detector())["calls"] == _LEARNED
+
+
+async def test_others_have_their_turn_while_a_large_batch_is_watched(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = 0
+    seen = []
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def noted(*given: Any) -> Any:
+        seen.append(turns)
+        return examine(*given)
+
+    monkeypatch.setattr(watching, "examine", noted)
+    busy = asyncio.create_task(other())
+    try:
+        async with watched.operator.postgres.transaction(watched.actor.org_id) as connection:
+            await watched.watching.observe(connection, watched.actor.org_id, watched.caller.calls(300))
+    finally:
+        busy.cancel()
+
+    assert len(seen) == 30
+    assert len(set(seen)) == 30

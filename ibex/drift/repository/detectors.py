@@ -31,8 +31,8 @@ _WANTED = """
 async def lock(connection: Connection, org_id: UUID, keys: Sequence[Key]) -> dict[Key, Detector]:
     """What is known of agents, if only since now. Nobody else changes it until the end of the transaction.
 
-    One that is new begins with the newest baseline of its agent, whatever directive that is of, and with what
-    the agent's calls were made with before.
+    One that is new begins with the baseline that its agent was compared with last, whatever directive that is
+    of, or with none, and with what the agent's calls were made with before.
     """
     wanted = {"agents": [agent_id for agent_id, _ in keys], "directives": [number for _, number in keys]}
     found = await _lock(connection, wanted)
@@ -40,21 +40,14 @@ async def lock(connection: Connection, org_id: UUID, keys: Sequence[Key]) -> dic
         await connection.execute(
             """
             INSERT INTO ibex.drift_detectors (org_id, agent_id, directive_number, baseline_id, recent)
-            SELECT %(org_id)s, w.agent_id, w.directive_number,
-                (
-                    SELECT b.id FROM ibex.drift_baselines AS b
-                    WHERE b.agent_id = w.agent_id ORDER BY b.id DESC LIMIT 1
-                ),
-                coalesce(
-                    (
-                        SELECT jsonb_build_object('seen', d.recent -> 'seen')
-                        FROM ibex.drift_detectors AS d
-                        WHERE d.agent_id = w.agent_id AND d.recent ? 'seen'
-                        ORDER BY d.updated_at DESC LIMIT 1
-                    ),
-                    '{}'
-                )
+            SELECT %(org_id)s, w.agent_id, w.directive_number, last.baseline_id,
+                jsonb_strip_nulls(jsonb_build_object('seen', last.recent -> 'seen'))
             FROM unnest(%(agents)s::uuid[], %(directives)s::integer[]) AS w (agent_id, directive_number)
+            LEFT JOIN LATERAL (
+                SELECT d.baseline_id, d.recent FROM ibex.drift_detectors AS d
+                WHERE d.agent_id = w.agent_id
+                ORDER BY d.updated_at DESC, d.directive_number DESC LIMIT 1
+            ) AS last ON true
             WHERE EXISTS (SELECT FROM ibex.agents AS a WHERE a.id = w.agent_id)
             ON CONFLICT (org_id, agent_id, directive_number) DO NOTHING
             """,
