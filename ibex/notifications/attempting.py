@@ -78,9 +78,7 @@ class Attempts:
         """Deliveries of an organization that are due, and nobody else's until their claims end."""
         now = self._clock()
         async with self._postgres.transaction(org_id) as connection:
-            taken = await claims.take(
-                connection, uuid4(), now, now + self._lease, most, self._most_of_webhook
-            )
+            taken = await claims.take(connection, uuid4(), now, self._lease, most, self._most_of_webhook)
             ids = {each.webhook_id for each in taken}
             found = await secrets.of_webhooks(connection, list(ids), now) if taken else []
         opened = {
@@ -106,7 +104,15 @@ class Attempts:
         message = Message(
             task.org_id, claim.url, claim.event_id, claim.type, claim.at, claim.data, task.secrets
         )
-        return await sender.send(message)
+        try:
+            return await sender.send(message)
+        except Exception as error:  # noqa: BLE001
+            # Anything that were not stored as an attempt would be sent for ever. What the error says may be
+            # part of the message, so it is not logged.
+            logger.error(
+                "an attempt of a delivery of organization %s failed (%s)", task.org_id, type(error).__name__
+            )
+            return Answer(failure="unexpected")
 
     async def _store(self, org_id: UUID, claim: Claim, attempt: Attempt, answer: Answer) -> None:
         """A result that comes after its claim has ended is left out: another attempt has its own."""

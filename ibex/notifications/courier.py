@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 # attempt begins.
 _PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
-# No organization has more of the attempts under way than one in so many, however slow its endpoints are.
+# Of the attempts that the others leave room for, an organization has no more under way than one in so many.
+# So there is always room for one more, however slow the endpoints of the others are.
 _SHARE = 4
 
 
@@ -50,6 +51,7 @@ class Courier:
         self._most = most
         self._pause = pause
         self._of_organization: Counter[UUID] = Counter()
+        self._last_served: UUID | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._is_free = asyncio.Event()
         self._is_stopping = False
@@ -74,7 +76,7 @@ class Courier:
         while not self._is_stopping:
             self._is_free.clear()
             try:
-                has_worked = await self._look()
+                has_worked = await self.look()
                 pause = self._pause
             except DatabaseUnavailableError:
                 if pause == self._pause:
@@ -85,20 +87,36 @@ class Courier:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._is_free.wait(), pause)
 
-    async def _look(self) -> bool:
-        """Go once through the organizations that have something to do; whether there was anything."""
+    async def look(self) -> bool:
+        """Go once round the organizations that have something to do; whether there was anything.
+
+        It begins after the one that was served last, so that they take turns when there is not room for all.
+        """
         has_worked = False
-        org_id: UUID | None = None
-        while (org_id := await claims.next_organization(self._postgres, org_id, self._clock())) is not None:
-            has_worked |= await self._relay.pass_on(org_id) > 0
-            free = self._most - len(self._under_way)
-            share = max(1, self._most // _SHARE) - self._of_organization[org_id]
-            if min(free, share) > 0:
-                tasks = await self._attempts.claim(org_id, min(free, share))
-                has_worked |= bool(tasks)
-                for task in tasks:
-                    self._begin(task)
+        start = org_id = self._last_served
+        while (org_id := await self._next(org_id)) is not None:
+            has_worked |= await self._serve(org_id)
+        while start is not None and (org_id := await self._next(org_id)) is not None and org_id <= start:
+            has_worked |= await self._serve(org_id)
         return has_worked
+
+    async def _next(self, org_id: UUID | None) -> UUID | None:
+        return await claims.next_organization(self._postgres, org_id, self._clock())
+
+    async def _serve(self, org_id: UUID) -> bool:
+        """Whether there was anything to do that there is room for."""
+        passed_on = await self._relay.pass_on(org_id)
+        free = self._most - len(self._under_way)
+        held = self._of_organization[org_id]
+        room = min(free, max(1, (free + held) // _SHARE) - held)
+        if room <= 0:
+            return passed_on > 0
+        tasks = await self._attempts.claim(org_id, room)
+        if tasks:
+            self._last_served = org_id
+        for task in tasks:
+            self._begin(task)
+        return passed_on > 0 or bool(tasks)
 
     def _begin(self, task: Task) -> None:
         self._of_organization[task.org_id] += 1

@@ -26,6 +26,7 @@ Failure = Literal[
     "timeout",
     "tls",
     "too_large",
+    "unexpected",
 ]
 
 MAILTO = "mailto:"

@@ -1,7 +1,7 @@
 """Webhooks, their secrets, and the log of what was delivered to them.
 
-A delivery is one event for one webhook. It is due until it was delivered or is given up; whoever claims it
-moves the time at which it is due into the future, so that one whose process dies becomes due again.
+A delivery is one event for one webhook. It is due until it was delivered or is given up. Whoever claims it
+has it for a time, so that one whose process dies can be claimed again.
 """
 
 from alembic import op
@@ -73,20 +73,25 @@ CREATE TABLE ibex.webhook_deliveries (
     -- Those that have begun, and how many of them before the delivery was begun anew.
     attempts integer NOT NULL DEFAULT 0,
     attempts_before integer NOT NULL DEFAULT 0,
-    -- NULL: it is over. Of a claimed one, when its claim ends.
+    -- NULL: it is over.
     due_at timestamptz,
+    -- By the clock of the database. One that is over may be claimed still: its last attempt is under way.
     claim uuid,
+    claimed_until timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz,
     PRIMARY KEY (org_id, id),
     -- However often an event is passed on, nobody is told of it twice.
     UNIQUE (org_id, webhook_id, event_id),
     FOREIGN KEY (org_id, webhook_id) REFERENCES ibex.webhooks (org_id, id) ON DELETE CASCADE,
-    CHECK ((status = 'pending') = (due_at IS NOT NULL))
+    CHECK ((status = 'pending') = (due_at IS NOT NULL)),
+    CHECK ((claim IS NULL) = (claimed_until IS NULL))
 );
 CREATE INDEX webhook_deliveries_due ON ibex.webhook_deliveries (org_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_of_webhook ON ibex.webhook_deliveries (org_id, webhook_id, due_at, id)
     WHERE due_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_claimed ON ibex.webhook_deliveries (org_id, webhook_id)
+    WHERE claimed_until IS NOT NULL;
 CREATE INDEX webhook_deliveries_finished ON ibex.webhook_deliveries (org_id, finished_at)
     WHERE finished_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_log ON ibex.webhook_deliveries (org_id, webhook_id, id);
@@ -129,6 +134,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         (
             SELECT d.org_id FROM ibex.webhook_deliveries AS d
             WHERE d.due_at <= p_at
+                AND (d.claimed_until IS NULL OR d.claimed_until <= statement_timestamp())
                 AND d.org_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
             ORDER BY d.org_id
             LIMIT 1
@@ -164,7 +170,7 @@ GRANT
     SELECT,
     DELETE,
     INSERT (org_id, id, webhook_id, event_id, type, at, data, due_at),
-    UPDATE (status, attempts, attempts_before, due_at, claim, finished_at)
+    UPDATE (status, attempts, attempts_before, due_at, claim, claimed_until, finished_at)
     ON ibex.webhook_deliveries TO ibex_service;
 GRANT SELECT, INSERT ON ibex.webhook_attempts TO ibex_service;
 """

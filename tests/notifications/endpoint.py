@@ -35,6 +35,7 @@ class Endpoint:
     Parameters
     ----------
     headers: of each answer.
+    withheld: bytes that each answer's body is said to have, and that never come.
     tls: with which it is an endpoint for `https://`.
     """
 
@@ -42,6 +43,7 @@ class Endpoint:
     status: int = 204
     script: deque[int] = field(default_factory=deque)
     headers: dict[str, str] = field(default_factory=dict)
+    withheld: int = 0
     received: list[Received] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
@@ -91,5 +93,7 @@ class Endpoint:
             await reader.read()
             return
         told = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        writer.write(f"HTTP/1.1 {status} .\r\n{told}Content-Length: 0\r\n\r\n".encode())
+        writer.write(f"HTTP/1.1 {status} .\r\n{told}Content-Length: {self.withheld}\r\n\r\n".encode())
         await writer.drain()
+        if self.withheld:
+            await reader.read()

@@ -87,6 +87,13 @@ class Office:
         await until(is_there)
         return (await self.deliveries(webhook))[number]
 
+    async def lose_claims(self) -> None:
+        """What becomes of attempts whose process has died: their claims have ended."""
+        async with self.operator.postgres.transaction(self.org_id) as connection:
+            await connection.execute(
+                "UPDATE ibex.webhook_deliveries SET claimed_until = now() WHERE claim IS NOT NULL"
+            )
+
     def attempts(
         self,
         find: Callable[[str, int], Awaitable[Sequence[str]]] = look_up,
@@ -117,10 +124,9 @@ class Office:
             most_of_webhook=settings.connections_per_webhook,
         )
 
-    @asynccontextmanager
-    async def courier(self, **means: Any) -> AsyncIterator[Courier]:
-        """A courier at work until the block ends."""
-        running = Courier(
+    def idle_courier(self, **means: Any) -> Courier:
+        """One that looks when it is told to."""
+        return Courier(
             self.operator.postgres,
             Relay(self.operator.postgres, self.clock),
             self.attempts(**means),
@@ -128,6 +134,11 @@ class Office:
             most=self.settings.connections,
             pause=0.005,
         )
+
+    @asynccontextmanager
+    async def courier(self, **means: Any) -> AsyncIterator[Courier]:
+        """A courier at work until the block ends."""
+        running = self.idle_courier(**means)
         running.start()
         try:
             yield running
@@ -136,7 +147,11 @@ class Office:
 
     def impatient(self, seconds: float = 0.05) -> "Office":
         """The same one, which waits for an answer no longer than this."""
-        return replace(self, settings=self.settings.model_copy(update={"timeout_seconds": seconds}))
+        return self.having(timeout_seconds=seconds)
+
+    def having(self, **settings: object) -> "Office":
+        """The same one, where the installation has these settings."""
+        return replace(self, settings=self.settings.model_copy(update=settings))
 
 
 def found_at(*addresses: str) -> Callable[[str, int], Awaitable[Sequence[str]]]:

@@ -94,7 +94,7 @@ async def test_a_delivery_whose_worker_has_died_is_made_by_another(
     (lost,) = await office.attempts().claim(office.org_id, 10)
     async with office.courier():
         assert await _has_nothing_to_do(office)
-        office.clock.forward(seconds=office.settings.timeout_seconds + 30)
+        await office.lose_claims()
         delivery = await office.attempted(webhook, 1)
     assert (delivery.delivery.status, delivery.attempts[0].number) == ("delivered", 2)
     assert [request.id for request in endpoint.received] == [str(lost.claim.event_id)]
@@ -105,7 +105,7 @@ async def test_a_result_that_comes_too_late_changes_nothing(office: Office, endp
     await office.log.test(office.actor, webhook.id)
     attempts = office.attempts()
     (late,) = await attempts.claim(office.org_id, 10)
-    office.clock.forward(minutes=5)
+    await office.lose_claims()
     (prompt,) = await attempts.claim(office.org_id, 10)
     await attempts.make(prompt)
     endpoint.status = 500
@@ -128,6 +128,40 @@ async def test_a_slow_endpoint_holds_up_nobody_else(office: Office, operator: Op
             await other.attempted(theirs, 1)
             await until(lambda: slow.at_once > 0)
         assert slow.most_at_once == office.settings.connections_per_webhook
+
+
+async def test_organizations_with_slow_endpoints_leave_room_for_one_more(
+    office: Office, operator: Operator, endpoint: Endpoint
+) -> None:
+    async with Endpoint(status=0) as slow:
+        for each in await _organizations(office, operator, slow, 4):
+            for _ in range(4):
+                await each.happens()
+        async with office.having(connections=8, timeout_seconds=60.0).courier():
+            await until(lambda: slow.at_once >= 4)
+            (last,) = await _organizations(office, operator, endpoint, 1)
+            await last.happens()
+            await until(lambda: len(endpoint.received) == 1)
+
+
+async def test_organizations_take_turns(office: Office, operator: Operator, endpoint: Endpoint) -> None:
+    courier = office.having(connections=4, timeout_seconds=60.0).idle_courier()
+    async with Endpoint(status=0) as slow:
+        async with Endpoint(status=0) as breaking:
+            (first,) = await _organizations(office, operator, breaking, 1)
+            others = await _organizations(office, operator, slow, 3)
+            others += await _organizations(office, operator, endpoint, 1)
+            for each in (first, *others):
+                await each.happens()
+                await each.happens()
+            await courier.look()
+            await until(lambda: (breaking.at_once, slow.at_once) == (1, 3))
+        (webhook,) = await first.webhooks.page(first.actor, None, 1)
+        await first.attempted(webhook, 1)
+        # There is room for one now, and the first one has something to do again.
+        await courier.look()
+        await until(lambda: len(endpoint.received) == 1)
+        await courier.stop(within=0.0)
 
 
 async def test_whoever_begins_a_delivery_anew_gets_it_again_under_the_same_id(
@@ -154,6 +188,33 @@ async def test_nothing_is_begun_anew_while_an_attempt_is_under_way(
         await office.log.redeliver(office.actor, webhook.id, test.delivery.id)
 
 
+async def test_nor_when_its_webhook_was_disabled_and_enabled_meanwhile(
+    office: Office, endpoint: Endpoint
+) -> None:
+    webhook = await office.webhook(endpoint.url)
+    test = (await office.log.test(office.actor, webhook.id)).delivery
+    (under_way,) = await office.attempts().claim(office.org_id, 1)
+    for status in ("disabled", "enabled"):
+        await office.webhooks.update(office.actor, webhook.id, status=status)
+    with pytest.raises(IbexError, match="under way"):
+        await office.log.redeliver(office.actor, webhook.id, test.id)
+    assert await office.log.redeliver_failed(office.actor, webhook.id, test.created_at) == 0
+    endpoint.status = 500
+    await office.attempts().make(under_way)
+    assert await office.log.redeliver_failed(office.actor, webhook.id, test.created_at) == 1
+
+
+async def test_a_worker_whose_clock_is_ahead_takes_nothing_from_another(
+    office: Office, endpoint: Endpoint
+) -> None:
+    webhook = await office.webhook(endpoint.url)
+    await office.log.test(office.actor, webhook.id)
+    assert await office.attempts().claim(office.org_id, 1)
+    office.clock.forward(hours=1)
+    assert await _has_nothing_to_do(office)
+    assert await office.attempts().claim(office.org_id, 1) == []
+
+
 async def test_a_body_that_is_too_long_is_not_sent(office: Office, endpoint: Endpoint) -> None:
     webhook = await office.webhook(endpoint.url)
     async with office.courier():
@@ -170,7 +231,7 @@ async def test_a_stop_leaves_what_is_under_way_to_somebody_else(office: Office) 
             await office.happens()
             await until(lambda: endpoint.at_once == 1)
         endpoint.status = 204
-        office.clock.forward(minutes=1)
+        await office.lose_claims()
         async with office.courier():
             await office.attempted(webhook, 1)
     assert len({request.id for request in endpoint.received}) == 1
@@ -187,3 +248,12 @@ async def test_one_cheap_question_tells_who_has_something_to_do(office: Office, 
 
 async def _has_nothing_to_do(office: Office) -> bool:
     return await claims.next_organization(office.operator.postgres, None, office.clock()) is None
+
+
+async def _organizations(office: Office, operator: Operator, endpoint: Endpoint, count: int) -> list[Office]:
+    """So many more, each with a webhook that leads there."""
+    names = [f"{endpoint.port}-{number}" for number in range(count)]
+    made = [Office(operator, await operator.organization(name), office.clock) for name in names]
+    for each in made:
+        await each.webhook(endpoint.url)
+    return made

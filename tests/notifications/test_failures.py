@@ -12,7 +12,7 @@ from ibex.notifications.retry import RetrySchedule
 from tests.faults.waiting import until
 from tests.fixtures import Database
 from tests.notifications.endpoint import Endpoint
-from tests.notifications.office import Office
+from tests.notifications.office import Office, found_at
 
 ATTEMPTS = RetrySchedule().attempts
 
@@ -69,6 +69,28 @@ async def test_an_endpoint_that_hangs_is_left_after_the_timeout(office: Office) 
             delivery = await office.attempted(webhook, 1)
     assert (delivery.delivery.status, delivery.attempts[0].error) == ("pending", "timeout")
     assert delivery.delivery.due_at == office.clock() + timedelta(seconds=5)
+
+
+async def test_an_endpoint_that_has_taken_it_may_be_slow_with_the_rest(office: Office) -> None:
+    async with Endpoint(status=200, withheld=5) as endpoint:
+        webhook = await office.webhook(endpoint.url)
+        async with office.impatient(0.5).courier():
+            await office.happens()
+            delivery = await office.attempted(webhook, 1)
+    assert (delivery.delivery.status, delivery.attempts[0].status) == ("delivered", 200)
+
+
+async def test_what_nobody_has_foreseen_is_a_failure_and_not_a_loop(
+    office: Office, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A label of a name has 63 characters at most, which is found out late."""
+    webhook = await office.webhook(f"http://{'x' * 64}.example.com:{endpoint.port}/")
+    async with office.courier(find=found_at("127.0.0.1")):
+        await office.happens()
+        delivery = await office.attempted(webhook, 1)
+    assert (delivery.delivery.status, delivery.attempts[0].error) == ("pending", "unexpected")
+    assert "UnicodeError" in caplog.text
+    assert "xxx" not in caplog.text
 
 
 async def test_an_endpoint_can_ask_to_be_left_alone(office: Office, endpoint: Endpoint) -> None:

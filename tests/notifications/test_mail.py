@@ -97,3 +97,12 @@ async def test_a_server_that_is_away_is_tried_again(office: Office) -> None:
         await office.happens()
         delivery = await office.attempted(webhook, 1)
     assert (delivery.delivery.status, delivery.attempts[0].error) == ("pending", "mail_server")
+
+
+async def test_a_mail_server_with_an_impossible_name_is_a_failure(office: Office) -> None:
+    office = replace(office, settings=WITH_MAIL)
+    webhook = await office.webhook("mailto:ops@example.org")
+    async with office.courier(mail_server=f"smtp+plain://{'x' * 64}.example.org:25"):
+        await office.happens()
+        delivery = await office.attempted(webhook, 1)
+    assert (delivery.delivery.status, delivery.attempts[0].error) == ("pending", "unexpected")

@@ -43,6 +43,8 @@ def test_a_wish_makes_no_wait_shorter_and_none_longer_than_a_day(
         ("9" * 40, timedelta(seconds=999_999_999)),
         ("Thu, 31 Jan 2030 12:01:00 GMT", timedelta(minutes=1)),
         ("Thu, 31 Jan 2030 11:00:00 GMT", timedelta()),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Thu, 31 Jan 2030 12:01:00 +99999999999", None),
     ],
 )
 def test_what_an_endpoint_wishes(header: str | None, wish: timedelta | None) -> None:

@@ -108,7 +108,7 @@ tokens: SELECT; INSERT org_id id name secret_hash permissions platform agent_id 
     UPDATE platform expires_at revoked_at replaced_by
 webhook_attempts: SELECT; INSERT
 webhook_deliveries: SELECT; DELETE; INSERT org_id id webhook_id event_id type at data due_at;
-    UPDATE status attempts attempts_before due_at claim finished_at
+    UPDATE status attempts attempts_before due_at claim claimed_until finished_at
 webhook_secrets: SELECT; DELETE; INSERT org_id webhook_id id sealed key_id; UPDATE sealed key_id expires_at
 webhooks: SELECT; DELETE; INSERT org_id id url description events;
     UPDATE url description events status reason failing_since failed_in_a_row updated_at

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -51,12 +51,13 @@ async def try_to_relay_alone(connection: Connection, org_id: UUID) -> bool:
 
 
 async def take(
-    connection: Connection, claim: UUID, now: datetime, until: datetime, most: int, most_of_webhook: int
+    connection: Connection, claim: UUID, now: datetime, lease: timedelta, most: int, most_of_webhook: int
 ) -> list[Claim]:
-    """Claim deliveries that are due, until a time at which they become due again.
+    """Claim deliveries that are due, and that nobody else has claimed.
 
     Parameters
     ----------
+    lease: how long a claim lasts, by the clock of the database: those of two processes may differ.
     most_of_webhook: that are under way at a time, in all processes; of one that fails it is one.
     """
     async with connection.cursor(row_factory=scalar_row) as cursor:
@@ -67,7 +68,9 @@ async def take(
             WHERE webhook.status = 'enabled'
                 AND EXISTS (
                     SELECT FROM ibex.webhook_deliveries AS delivery
-                    WHERE delivery.webhook_id = webhook.id AND delivery.due_at <= %s
+                    WHERE delivery.webhook_id = webhook.id
+                        AND delivery.due_at <= %s
+                        AND (delivery.claimed_until IS NULL OR delivery.claimed_until <= clock_timestamp())
                 )
             FOR NO KEY UPDATE SKIP LOCKED
             """,
@@ -84,8 +87,7 @@ async def take(
                     CASE WHEN webhook.failed_in_a_row > 0 THEN 1 ELSE %(most_of_webhook)s END - (
                         SELECT count(*) FROM ibex.webhook_deliveries AS busy
                         WHERE busy.webhook_id = webhook.id
-                            AND busy.due_at > %(now)s
-                            AND busy.claim IS NOT NULL
+                            AND busy.claimed_until > clock_timestamp()
                     ) AS places
                 FROM ibex.webhooks AS webhook
                 WHERE webhook.id = ANY(%(webhooks)s)
@@ -94,7 +96,9 @@ async def take(
                 SELECT oldest.id FROM room
                 CROSS JOIN LATERAL (
                     SELECT delivery.id, delivery.due_at FROM ibex.webhook_deliveries AS delivery
-                    WHERE delivery.webhook_id = room.id AND delivery.due_at <= %(now)s
+                    WHERE delivery.webhook_id = room.id
+                        AND delivery.due_at <= %(now)s
+                        AND (delivery.claimed_until IS NULL OR delivery.claimed_until <= clock_timestamp())
                     ORDER BY delivery.due_at, delivery.id
                     LIMIT greatest(room.places, 0)
                 ) AS oldest
@@ -102,7 +106,9 @@ async def take(
                 LIMIT %(most)s
             )
             UPDATE ibex.webhook_deliveries AS delivery
-            SET claim = %(claim)s, due_at = %(until)s, attempts = attempts + 1
+            SET claim = %(claim)s,
+                claimed_until = clock_timestamp() + %(lease)s,
+                attempts = attempts + 1
             FROM due, ibex.webhooks AS webhook
             WHERE delivery.id = due.id AND webhook.id = delivery.webhook_id
             RETURNING delivery.claim, delivery.id AS delivery_id, delivery.webhook_id, webhook.url,
@@ -113,7 +119,7 @@ async def take(
                 "webhooks": webhooks,
                 "claim": claim,
                 "now": now,
-                "until": until,
+                "lease": lease,
                 "most": most,
                 "most_of_webhook": most_of_webhook,
             },
@@ -152,7 +158,8 @@ async def settle(
         SET status = CASE WHEN due_at IS NULL AND %(status)s = 'pending' THEN status ELSE %(status)s END,
             due_at = CASE WHEN due_at IS NULL THEN NULL ELSE %(due_at)s::timestamptz END,
             finished_at = CASE WHEN %(status)s = 'pending' THEN finished_at ELSE %(now)s::timestamptz END,
-            claim = NULL
+            claim = NULL,
+            claimed_until = NULL
         WHERE id = %(id)s AND claim = %(claim)s
         """,
         {"id": claim.delivery_id, "claim": claim.claim, "status": status, "due_at": due_at, "now": now},

@@ -14,7 +14,9 @@ from ibex.outbox import Event
 from ibex.storage import Connection, Postgres
 
 _COLUMNS: LiteralString = """
-    SELECT id, webhook_id, event_id, type, at, data, status, attempts, due_at, created_at, finished_at
+    SELECT id, webhook_id, event_id, type, at, data, status, attempts,
+        CASE WHEN status = 'pending' THEN greatest(due_at, claimed_until) END AS due_at,
+        created_at, finished_at
 """
 _DELIVERIES: LiteralString = _COLUMNS + " FROM ibex.webhook_deliveries "
 
@@ -110,10 +112,15 @@ async def begin_anew(connection: Connection, webhook_id: UUID, delivery_id: UUID
     cursor = await connection.execute(
         """
         UPDATE ibex.webhook_deliveries
-        SET status = 'pending', due_at = %(now)s, claim = NULL, finished_at = NULL, attempts_before = attempts
+        SET status = 'pending',
+            due_at = %(now)s,
+            claim = NULL,
+            claimed_until = NULL,
+            finished_at = NULL,
+            attempts_before = attempts
         WHERE webhook_id = %(webhook_id)s
             AND id = %(id)s
-            AND NOT (claim IS NOT NULL AND coalesce(due_at > %(now)s, false))
+            AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
         """,
         {"webhook_id": webhook_id, "id": delivery_id, "now": now},
     )
@@ -121,12 +128,23 @@ async def begin_anew(connection: Connection, webhook_id: UUID, delivery_id: UUID
 
 
 async def begin_failed_anew(connection: Connection, webhook_id: UUID, since: datetime, now: datetime) -> int:
-    """As `begin_anew`, all that were given up and were begun since then; how many that are."""
+    """As `begin_anew`, all that were given up and were begun since then; how many that are.
+
+    One of which an attempt is under way is left out.
+    """
     cursor = await connection.execute(
         """
         UPDATE ibex.webhook_deliveries
-        SET status = 'pending', due_at = %(now)s, claim = NULL, finished_at = NULL, attempts_before = attempts
-        WHERE webhook_id = %(webhook_id)s AND status = 'failed' AND created_at >= %(since)s
+        SET status = 'pending',
+            due_at = %(now)s,
+            claim = NULL,
+            claimed_until = NULL,
+            finished_at = NULL,
+            attempts_before = attempts
+        WHERE webhook_id = %(webhook_id)s
+            AND status = 'failed'
+            AND created_at >= %(since)s
+            AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
         """,
         {"webhook_id": webhook_id, "since": since, "now": now},
     )

@@ -29,7 +29,7 @@ class Poster:
     Parameters
     ----------
     addresses: what hosts are looked up with.
-    timeout: seconds for all of an attempt, the name's look-up included.
+    timeout: seconds until an answer begins, the name's look-up included.
     largest: bytes of a body.
     clock: the time of an attempt.
     tls: how servers prove who they are.
@@ -59,10 +59,10 @@ class Poster:
             return Answer(failure="too_large", is_final=True)
         parts = urlsplit(message.url)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as limit:
                 port = parts.port or _PORTS[parts.scheme]
                 addresses = await self._addresses.of(parts.hostname or "", port)
-                return await self._post(parts, addresses, message, body)
+                return await self._post(parts, addresses, message, body, limit)
         except TimeoutError:
             return Answer(failure="timeout")
         except NoAddressError as error:
@@ -73,16 +73,23 @@ class Poster:
             return Answer(failure="bad_answer")
 
     async def _post(
-        self, parts: SplitResult, addresses: Sequence[str], message: Message, body: bytes
+        self,
+        parts: SplitResult,
+        addresses: Sequence[str],
+        message: Message,
+        body: bytes,
+        limit: asyncio.Timeout,
     ) -> Answer:
         """At the first address that can be connected to."""
         *others, last = addresses[:_MOST_ADDRESSES]
         for address in others:
             with suppress(UnreachableError):
-                return await self._post_to(address, parts, message, body)
-        return await self._post_to(last, parts, message, body)
+                return await self._post_to(address, parts, message, body, limit)
+        return await self._post_to(last, parts, message, body, limit)
 
-    async def _post_to(self, address: str, parts: SplitResult, message: Message, body: bytes) -> Answer:
+    async def _post_to(
+        self, address: str, parts: SplitResult, message: Message, body: bytes, limit: asyncio.Timeout
+    ) -> Answer:
         client = HttpClient(
             f"{parts.scheme}://{parts.netloc}",
             connect_timeout=self._timeout / _MOST_ADDRESSES,
@@ -100,14 +107,17 @@ class Poster:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
             answer = await client.send(client.head("POST", path, headers), body)
+            # The endpoint has said in time what there is to say; what follows changes nothing.
+            limit.reschedule(None)
+            judged = _judged(answer.status, retry_after(answer.headers.get("Retry-After"), now))
             await _throw_away(answer)
         finally:
             client.close()
-        return _judged(answer.status, retry_after(answer.headers.get("Retry-After"), now))
+        return judged
 
 
 async def _throw_away(answer: HttpAnswer) -> None:
-    """The beginning of the body. However it ends, the status is known already."""
+    """The beginning of the body, for a second at most. However it ends, the status is known already."""
     read = 0
     with suppress(BrokenAnswerError, TimeoutError):
         async with asyncio.timeout(1.0):
