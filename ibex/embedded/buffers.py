@@ -5,14 +5,14 @@ from contextlib import suppress
 from pathlib import Path
 
 _LEAST = 128 << 20
-_SHARE_OF_CLUSTER = 4
+_SHARE_OF_CLUSTER = 2
 _SHARE_OF_MACHINE = 8
 # Of the group of processes that this one is in, such as a container.
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def shared_buffers(cluster: Path) -> int:
-    """Bytes: a quarter of what is stored, at most an eighth of the memory there is, at least 128 MiB.
+    """Bytes: half of what is stored, at most an eighth of the memory there is, at least 128 MiB.
 
     An index that finds vectors among a million is read all over at every search, and took half again as long
     to search from the system's cache as from here.

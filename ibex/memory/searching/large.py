@@ -20,7 +20,7 @@ from ibex.memory.searching.questions import Question
 from ibex.storage import Postgres
 
 # Candidates of each way to find them.
-MOST_NEAREST = 100
+MOST_NEAREST = 80
 _WITH_WORDS = 200
 _NEWEST = 20
 # The question's words that are looked for; its longest are mostly its rarest.
