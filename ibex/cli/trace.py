@@ -82,7 +82,14 @@ def show_trace(context: click.Context, /, trace_id: UUID, org: str, **options: o
 
 @trace.command("export")
 @click.argument("file", type=click.File("wb"), default="-")
-@click.option("--format", "form", type=click.Choice(("jsonl", "csv")), default="jsonl", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("jsonl", "csv")),
+    default="jsonl",
+    show_default=True,
+    help="One JSON object, or one row of a table, for each call.",
+)
 @agent
 @organization
 @data_dir

@@ -14,17 +14,31 @@ _PLAIN = {
 _REFERENCE = "#/components/schemas/"
 
 
-def restore_nulls(schema: Mapping[str, Any]) -> None:
+def restore_nulls(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> None:
     """Put back into a schema's examples what the framework has taken out: fields that are null."""
     for example in schema.get("examples", ()):
-        if isinstance(example, dict):
-            example.update({name: None for name in schema.get("required", ()) if name not in example})
+        _restore_nulls(example, schema, schemas)
+
+
+def _restore_nulls(example: Any, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> None:
+    schema = _resolved(schema, schemas)
+    if isinstance(example, list):
+        for item in example:
+            _restore_nulls(item, schema.get("items", {}), schemas)
+    elif isinstance(example, dict):
+        for name, field in schema.get("properties", {}).items():
+            _restore_nulls(example.get(name), field, schemas)
+        example.update({name: None for name in schema.get("required", ()) if name not in example})
+
+
+def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference: str | None = schema.get("$ref")
+    return schema if reference is None else schemas[reference.removeprefix(_REFERENCE)]
 
 
 def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
     """What a schema says of itself, or else one made from its parts and types."""
-    if "$ref" in schema:
-        return example_of(schemas[schema["$ref"].removeprefix(_REFERENCE)], schemas)
+    schema = _resolved(schema, schemas)
     for given in (schema.get("examples"), schema.get("enum")):
         if given:
             return given[0]

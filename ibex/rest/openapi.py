@@ -69,7 +69,7 @@ def describe(application: FastAPI, server: str, beside: Mapping[str, Any]) -> di
     for name in _NOT_OURS:
         schemas.pop(name, None)
     for schema in schemas.values():
-        restore_nulls(schema)
+        restore_nulls(schema, schemas)
     schemas[ERROR] = error_schema()
     schemas[ANTHROPIC_ERROR] = anthropic_error_schema()
     components["securitySchemes"] = {

@@ -93,5 +93,5 @@ def test_more_connections_than_the_server_admits() -> None:
     )
     finding = connections(GOOD, settings)
     assert finding.state is State.PROBLEM
-    assert "164 of 97" in finding.text
+    assert "167 of 97" in finding.text
     assert connections(replace(GOOD, connections=200), settings).state is State.OK

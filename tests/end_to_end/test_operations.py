@@ -32,6 +32,7 @@ def test_ready_names_every_dependency(shared: Instance) -> None:
         "postgres",
         "redis",
         "memories",
+        "workers",
         "provider:mock",
         "provider:stub",
     }

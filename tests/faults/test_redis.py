@@ -129,7 +129,7 @@ async def test_ready_says_so_and_stays_ready(service: Service, redis_fault: Faul
 
 
 @FAULTS
-async def test_turns_are_written_all_the_same(
+async def test_turns_wait_and_are_written_once_when_it_is_back(
     service: Service, database: Database, redis_fault: Fault, happen: Happen
 ) -> None:
     await happen(redis_fault)
@@ -137,6 +137,7 @@ async def test_turns_are_written_all_the_same(
     for _ in range(3):
         answer = await chat(service, **{"X-IBEX-Session-ID": "without-redis"})
         request_ids.append(str(answer.headers["x-request-id"]))
+    await redis_fault.heal()
     await all_stored_once(database, "without-redis", request_ids)
 
 

@@ -14,6 +14,9 @@ SECRET = "hunter2-canary"
 
 # Tables of the context, which are JSON in the environment.
 MODELS = ("context", "context.models", "context.floors", "context.ceilings")
+SECTIONS = ("embedder", "memory", "notifications", *MODELS)
+# Two that need each other.
+MAIL = ("notifications.smtp_url", "notifications.mail_from")
 TLS = ("grpc_tls_certificate", "grpc_tls_key", "grpc_tls_client_ca")
 # A value other than the default for every setting, as the environment has it and as it is read.
 SCALARS: dict[str, tuple[str, Any]] = {
@@ -88,6 +91,17 @@ SCALARS: dict[str, tuple[str, Any]] = {
     "limits.agent_concurrent": ("16", 16),
     "limits.user_concurrent": ("17", 17),
     "limits.organization_concurrent": ("18", 18),
+    "dead_letter_days": ("9", 9),
+    "dead_letters_per_organization": ("100", 100),
+    "notifications.webhooks_per_organization": ("9", 9),
+    "notifications.allow_http": ("true", True),
+    "notifications.allowed_networks": ("10.0.0.0/8, 192.168.7.0/24", ("10.0.0.0/8", "192.168.7.0/24")),
+    "notifications.timeout_seconds": ("3", 3.0),
+    "notifications.connections": ("8", 8),
+    "notifications.connections_per_webhook": ("2", 2),
+    "notifications.payload_limit_bytes": ("2048", 2048),
+    "notifications.disable_after_days": ("2", 2),
+    "notifications.delivery_days": ("7", 7),
 }
 
 
@@ -122,7 +136,7 @@ def refusal(environment: dict[str, str] | None = None, file: Path | None = None)
 
 def test_every_setting_is_in_the_table_above() -> None:
     names = {".".join(path) for path in _variables().values()}
-    assert names == {*SCALARS, *TLS, "limits", "providers", "aliases", "embedder", "memory", *MODELS}
+    assert names == {*SCALARS, *TLS, *MAIL, "limits", "providers", "aliases", *SECTIONS}
 
 
 def test_the_files_for_tls_are_given_together(tmp_path: Path) -> None:
@@ -130,6 +144,16 @@ def test_the_files_for_tls_are_given_together(tmp_path: Path) -> None:
     from_file = load({}, file(tmp_path, "\n".join(f'{path} = "/{path}"' for path in TLS)))
     assert from_environment == from_file
     assert [at(from_file, path) for path in TLS] == [Path(f"/{path}") for path in TLS]
+
+
+def test_mails_have_a_server_and_a_sender(tmp_path: Path) -> None:
+    given = {"notifications.smtp_url": "smtp://mail:587", "notifications.mail_from": "ibex@example.org"}
+    from_environment = load({variable(path): text for path, text in given.items()})
+    lines = "\n".join(f"{path} = {json.dumps(text)}" for path, text in given.items())
+    assert from_environment == load({}, file(tmp_path, lines))
+    assert at(from_environment, "notifications.mail_from") == "ibex@example.org"
+    for path, text in given.items():
+        assert "need each other" in refusal({variable(path): text})
 
 
 @pytest.mark.parametrize("path", SCALARS)

@@ -22,8 +22,8 @@ _MOST_COMPARED = 100_000
 # So many times more than needed are taken by their signs, to be put in order by their vectors, and for those
 # that are no longer live or not what is sought.
 _SPARE = 3
-# Candidates that the approximate index keeps at a time: of half a million vectors they hold 99 % of the closest
-# ten; 240 hold hardly more, and take a third longer.
+# Candidates that the approximate index keeps at a time: of half a million vectors they hold 99 % of the ten
+# closest; 240 hold hardly more, and take a third longer.
 EF_SEARCH = 180
 # After so many the index gives up on a filter that hardly any meets, and all of the partition is compared.
 _MOST_SCANNED = 20_000
