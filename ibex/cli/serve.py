@@ -1,6 +1,7 @@
 """`ibex serve` and `ibex migrate`."""
 
 import asyncio
+import os
 import sys
 from socket import socket as Socket  # noqa: N812
 
@@ -30,6 +31,10 @@ from ibex.settings import Settings
 from ibex.storage.migrations import migrate as migrate_database
 from ibex.telemetry import Instruments
 from ibex.telemetry.logs import configure
+
+# Where there is too much to do, a web process gets ten times as much of a core: agents wait for it, and nobody
+# for a job.
+_NICENESS_OF_JOBS = 10
 
 
 @click.command()
@@ -91,6 +96,7 @@ def _serve(settings: Settings, servers: Servers, socket: Socket, interruption: I
         if reserved is not None:
             reserved.close()
         instruments.metrics.attach(settings.workers + place.index)
+        os.nice(_NICENESS_OF_JOBS)
         serve_jobs(
             settings,
             connections,

@@ -27,6 +27,8 @@ Pause = Callable[[psycopg.AsyncConnection[Any], Actor, UUID, str], Awaitable[Non
 _NAMED = 0.75
 # What has come to its full size after so many calls: later an alert grows only if it becomes more severe.
 _GROWS_FOR = WINDOW * BLOCK
+# Later, how severe it is matters every so many calls: to tell takes as long as to find it.
+_LOOKED_AT_EVERY = 10 * BLOCK
 # Memories that an agent is given in this time before a change (seconds), and how many make a likely cause.
 _MEMORIES_BEFORE = 3_600.0
 _FEWEST_MEMORIES = 20
@@ -66,15 +68,17 @@ class Alerting:
         While there is one, another is not raised. It may grow for the next 300 calls, and later when it
         becomes more severe; only then it is told again.
         """
-        is_drifting = any(each.excess >= 1.0 for each in findings)
         named = [each for each in findings if each.excess >= _NAMED]
-        if not is_drifting:
+        if not any(each.excess >= 1.0 for each in named):
+            return alert
+        is_growing = alert is None or detector.calls - alert.found_call <= _GROWS_FOR
+        if not is_growing and detector.calls % _LOOKED_AT_EVERY:
             return alert
         features = moved(baseline, blocks, named)
         if alert is None:
             return await self._raise(connection, org_id, detector, stored, blocks, findings, features)
         is_worse = SEVERITIES.index(worst(features)) > SEVERITIES.index(alert.severity)
-        if detector.calls - alert.found_call > _GROWS_FOR and not is_worse:
+        if not (is_growing or is_worse):
             return alert
         return await self._grow(connection, org_id, alert, features)
 

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 # Who makes the baselines that nobody else makes.
 _ITSELF = "system"
+# Of the blocks that come together every third is looked at, and the last: each look takes a millisecond or so,
+# and where calls come so fast a change is found as soon.
+_LOOKS_EVERY = 3
 # That a process keeps in memory, of some 20 KB each.
 _MOST_BASELINES = 512
 
@@ -103,21 +106,23 @@ class DriftWatch:
         tolerance: dict[str, float],
         alerting: Alerting,
     ) -> None:
-        """Make blocks of the calls that are pending, and look at the agent after each of them."""
+        """Make blocks of the calls that are pending, and look at how the agent has come to behave."""
         key = (detector.agent_id, detector.directive_number)
         made = _blocks(detector)
         await detectors.keep_blocks(connection, org_id, key, made)
         stored, baseline = await self._known(connection, detector.baseline_id)
         alert = await alerts.unsettled(connection, *key)
         taken = []
-        for number, observations in made:
-            # A batch may have hundreds of blocks of a millisecond or so: other tasks have their turn between.
+        for left, (number, observations) in zip(reversed(range(len(made))), made, strict=True):
+            # A batch may have hundreds of blocks: other tasks have their turn between.
             await asyncio.sleep(0)
             detector.calls = number * BLOCK
             blocks.append(_added(observations, baseline))
             del blocks[:-WINDOW]
-            taken.append((detector.calls, blocks[-1].end, Fingerprint.of(blocks, baseline)))
-            if stored is not None and baseline is not None:
+            is_looked_at = left % _LOOKS_EVERY == 0
+            if is_looked_at:
+                taken.append((detector.calls, blocks[-1].end, Fingerprint.of(blocks, baseline)))
+            if is_looked_at and stored is not None and baseline is not None:
                 watched = blocks[-max((detector.calls - detector.watches_from) // BLOCK, 0) :]
                 findings = examine(baseline, watched, tolerance)
                 alert = await alerting.settle(

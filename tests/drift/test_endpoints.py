@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 import pytest_asyncio
@@ -51,7 +52,10 @@ async def test_an_alert_is_seen_and_settled(admin: Api) -> None:
 
 async def test_fingerprints_and_baselines_are_shown_and_a_baseline_is_set(admin: Api) -> None:
     fingerprints = await admin.every("/drift/fingerprints", agent_id="helper", limit=15)
-    assert [each["call"] for each in fingerprints] == list(range(10, 2 * _LEARNED + 1, 10))
+    calls = [each["call"] for each in fingerprints]
+    assert calls == sorted(set(calls))
+    assert calls[-1] == 2 * _LEARNED
+    assert max(after - before for before, after in pairwise([0, *calls])) <= 30
     assert (await admin.get("/drift/fingerprints/latest", agent_id="helper"))[0] == fingerprints[-1]
 
     [learned] = await admin.get("/drift/baselines", agent_id="helper")
