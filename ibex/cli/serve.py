@@ -32,8 +32,8 @@ from ibex.storage.migrations import migrate as migrate_database
 from ibex.telemetry import Instruments
 from ibex.telemetry.logs import configure
 
-# Where there is too much to do, a web process gets ten times as much of a core: agents wait for it, and nobody
-# for a job.
+# Where there is too much to do, a web process gets ten times as much of a core: agents wait for it, and for a
+# job nobody does.
 _NICENESS_OF_JOBS = 10
 
 

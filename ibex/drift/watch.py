@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 # Who makes the baselines that nobody else makes.
 _ITSELF = "system"
-# Of the blocks that come together every third is looked at, and the last: each look takes a millisecond or so,
-# and where calls come so fast a change is found as soon.
+# Of the blocks that come together every third is looked at, and the last: each look takes a millisecond or
+# so, and where calls come so fast a change is found as soon.
 _LOOKS_EVERY = 3
 # That a process keeps in memory, of some 20 KB each.
 _MOST_BASELINES = 512
