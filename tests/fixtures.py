@@ -71,8 +71,11 @@ def database(servers: Servers) -> Iterator[Database]:
     name = f"test_{next(_numbers)}"
     admin = servers.postgres.superuser_dsn
     with psycopg.connect(admin, autocommit=True) as connection:
+        # Off the disk, copied files take half the time of pages that go through the log.
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE migrated OWNER ibex_owner").format(sql.Identifier(name))
+            sql.SQL("CREATE DATABASE {} TEMPLATE migrated OWNER ibex_owner STRATEGY FILE_COPY").format(
+                sql.Identifier(name)
+            )
         )
     client = redis.Redis.from_url(servers.valkey.url)
     client.flushall()

@@ -57,7 +57,7 @@ def client(url: str) -> Iterator["redis.Redis"]:
         connection.close()
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
     """Return as soon as `condition` holds; fail when it still does not after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
