@@ -78,7 +78,7 @@ def _numbers(trace: Trace) -> tuple[float | None, ...]:
     return (
         math.log(max(trace.latency_ms - trace.overhead_ms, 0.1)),
         None if trace.output_tokens is None else math.log1p(trace.output_tokens),
-        math.log1p(trace.answer_chars),
+        None if trace.answer_chars is None else math.log1p(trace.answer_chars),
         None if trace.input_tokens is None else math.log1p(trace.input_tokens),
     )
 
@@ -86,12 +86,13 @@ def _numbers(trace: Trace) -> tuple[float | None, ...]:
 def _labels(
     trace: Trace, session: str, last_tools: MutableMapping[str, str]
 ) -> tuple[tuple[str, ...] | None, ...]:
+    is_read = trace.answer_chars is not None
     tools = [tool[:_LONGEST_LABEL] for tool in trace.tools[:_MOST_TOOLS]]
     return (
         (),
-        (ONLY["refusals"],) if trace.refused else (),
-        tuple(dict.fromkeys(tools)) or (NO_TOOL,),
-        _order(tools, session, last_tools),
+        None if not is_read else (ONLY["refusals"],) if trace.refused else (),
+        (tuple(dict.fromkeys(tools)) or (NO_TOOL,)) if is_read else None,
+        _order(tools, session, last_tools) if is_read else None,
         None if trace.finish_reason is None else (trace.finish_reason[:_LONGEST_LABEL],),
         None if trace.model_served is None else (trace.model_served[:_LONGEST_LABEL],),
     )

@@ -154,7 +154,7 @@ def trace_of_call(
         directive_id=directive.id if directive else None,
         directive_number=directive.number if directive else None,
         memory_ids=tuple(memory.id for memory in told if memory.id is not None),
-        answer_chars=0,
+        answer_chars=None if progress.capture.size else 0,
         tools=(),
         refused=False,
     )

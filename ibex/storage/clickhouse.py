@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
@@ -17,9 +17,10 @@ from ibex.storage.postgres import DatabaseUnavailableError
 _CONNECT = 5.0
 # What stays wrong however often it is tried: values that cannot be read, and statements that make no sense.
 # Everything else passes: a full memory, too many queries, a replica that only reads, a missing right.
-_MISTAKES = frozenset(
-    {"6", "26", "27", "38", "41", "43", "46", "47", "53", "62", "69", "72", "117", "321", "349", "376", "457"}
+_BAD_VALUES = frozenset(
+    {"6", "26", "27", "38", "41", "53", "69", "72", "117", "131", "321", "349", "376", "457"}
 )
+_BAD_STATEMENTS = frozenset({"43", "46", "47", "62"})
 # An answer that is asked for is as long as a page of rows; more is a mistake.
 _LARGEST_ANSWER = 64 << 20
 _SETTINGS: Mapping[str, str] = {
@@ -30,6 +31,8 @@ _SETTINGS: Mapping[str, str] = {
     "wait_end_of_query": "1",
     # Rows of one key are of one moment, so they are never in two partitions.
     "do_not_merge_across_partitions_select_final": "1",
+    # What is written twice is the same both times, so an index that leaves out one leaves out the other.
+    "use_skip_indexes_if_final": "1",
 }
 
 Value = str | int | float | UUID | datetime | Sequence[str] | None
@@ -81,10 +84,14 @@ class ClickHouse:
         await self._send(_bound(values), statement.encode(), database=database)
 
     async def insert(self, statement: LiteralString, rows: Iterable[Any]) -> None:
-        """Rows for `INSERT INTO … FORMAT JSONEachRow`; all of them or none."""
+        """Rows for `INSERT INTO … FORMAT JSONEachRow`; all of them or none.
+
+        Raises `ClickHouseError` when it is a row that is refused. A statement that makes no sense to this
+        server, or to a view of somebody's behind the table, is no fault of the rows: they may be sent again.
+        """
         lines = b"\n".join(map(orjson.dumps, rows))
         if lines:
-            await self._send({"query": statement}, lines)
+            await self._send({"query": statement}, lines, mistakes=_BAD_VALUES)
 
     async def ping(self) -> None:
         await self.fetch("SELECT 1")
@@ -92,7 +99,14 @@ class ClickHouse:
     async def close(self) -> None:
         self._http.close()
 
-    async def _send(self, options: Mapping[str, str], body: bytes, *, database: bool = True) -> bytes:
+    async def _send(
+        self,
+        options: Mapping[str, str],
+        body: bytes,
+        *,
+        database: bool = True,
+        mistakes: Collection[str] = _BAD_VALUES | _BAD_STATEMENTS,
+    ) -> bytes:
         there = {"database": self.database} if database else {}
         query = urlencode(
             {**_SETTINGS, **there, "max_execution_time": f"{max(1, round(self._timeout))}", **options}
@@ -105,7 +119,7 @@ class ClickHouse:
             raise DatabaseUnavailableError(f"ClickHouse does not answer ({type(error).__name__})") from error
         if answer.status == 200:
             return content
-        raise _refusal(answer, content)
+        raise _refusal(answer, content, mistakes)
 
     @contextlib.asynccontextmanager
     async def _answer(self, head: bytes, body: bytes) -> AsyncIterator[Answer]:
@@ -127,11 +141,11 @@ async def _read(answer: Answer) -> bytes:
     return b"".join(chunks)
 
 
-def _refusal(answer: Answer, content: bytes) -> Exception:
+def _refusal(answer: Answer, content: bytes, mistakes: Collection[str]) -> Exception:
     """What it says may quote values, which are content now and then: only its code is passed on."""
     code = answer.headers.get("X-ClickHouse-Exception-Code", "unknown")
     message = f"ClickHouse answers {answer.status}, code {code}"
-    if code not in _MISTAKES:
+    if code not in mistakes:
         return DatabaseUnavailableError(message)
     name = content[:4_096].decode("utf-8", "replace").rpartition("(")[2].partition(")")[0]
     return ClickHouseError(f"{message} {name}" if name.isupper() else message)

@@ -28,23 +28,28 @@ redis.call('INCRBY', KEYS[2], ARGV[2])
 return 1
 """
 
-# It frees memory, so it may run when there is none left. What two have finished counts once.
+# It frees memory, so it may run when there is none left; what it keeps is bounded. What two have finished
+# counts once, and only the first of them sets anything aside.
 _FINISH = """#!lua flags=allow-oom
-for i = 2, #ARGV, 2 do
+local entries = 5 + 2 * tonumber(ARGV[4])
+local removed = 0
+for i = entries, #ARGV, 2 do
     redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
     if redis.call('XDEL', KEYS[1], ARGV[i]) == 1 then
         redis.call('DECRBY', KEYS[2], ARGV[i + 1])
+        removed = removed + 1
     end
 end
 if redis.call('XLEN', KEYS[1]) == 0 then
     redis.call('DEL', KEYS[2])
 end
-"""
-
-# What it keeps is bounded, and what it is kept for is to be finished, which frees more.
-_SET_ASIDE = """#!lua flags=allow-oom
-redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[1], '*', 'reason', ARGV[3], 'traces', ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+if removed > 0 and entries > 5 then
+    for i = 5, entries - 1, 2 do
+        redis.call('XADD', KEYS[3], 'MAXLEN', ARGV[2], '*', 'reason', ARGV[i], 'traces', ARGV[i + 1])
+    end
+    redis.call('EXPIRE', KEYS[3], ARGV[3])
+end
+return removed
 """
 
 _BACKLOG = """
@@ -82,6 +87,15 @@ class Entry:
     id: bytes
     count: int
     packed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What can never be stored, how many traces are in it, and why."""
+
+    packed: bytes = field(repr=False)
+    count: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +148,24 @@ class TraceStream:
             return []
         return _entries(answer[1])
 
-    async def finish(self, entries: Iterable[Entry]) -> None:
-        """They are stored, and go."""
-        told = [value for entry in entries for value in (entry.id, entry.count)]
-        await self._run(_FINISH, (_STREAM, _WAITING), _GROUP, *told)
+    async def finish(self, entries: Iterable[Entry], refused: Sequence[Refused] = ()) -> bool:
+        """They are stored, and go; what is refused of them is kept for somebody to look at.
 
-    async def set_aside(self, packed: bytes, reason: str) -> None:
-        """Keep what cannot be stored, for somebody to look at."""
-        await self._run(_SET_ASIDE, (_REFUSED,), _MOST_REFUSED, _REFUSED_FOR, reason, packed)
+        Returns whether they were there until now: somebody else may have finished them.
+        """
+        aside = [value for each in refused for value in (each.reason, each.packed)]
+        told = [value for entry in entries for value in (entry.id, entry.count)]
+        removed = await self._run(
+            _FINISH,
+            (_STREAM, _WAITING, _REFUSED),
+            _GROUP,
+            _MOST_REFUSED,
+            _REFUSED_FOR,
+            len(refused),
+            *aside,
+            *told,
+        )
+        return bool(removed)
 
     async def backlog(self) -> Backlog:
         waiting, age = await self._run(_BACKLOG, (_STREAM, _WAITING))

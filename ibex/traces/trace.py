@@ -35,7 +35,8 @@ class Trace:
         was answered.
     rung: of the ladder of context; None when no context was assembled.
     memory_ids: memories that the model was told.
-    answer_chars: characters of text said to the user.
+    answer_chars: characters of text said to the user; None when there was an answer and no time to read it,
+        and then `tools` and `refused` say nothing.
     tools: names of the tools that the answer calls, in their order.
     refused: whether the model, or a filter of its provider's, refused to answer.
     """
@@ -77,6 +78,6 @@ class Trace:
     directive_id: UUID | None
     directive_number: int | None
     memory_ids: tuple[UUID, ...]
-    answer_chars: int
+    answer_chars: int | None
     tools: tuple[str, ...]
     refused: bool

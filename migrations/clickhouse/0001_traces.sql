@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS traces (
     directive_id Nullable(UUID),
     directive_number Nullable(UInt32),
     memory_ids Array(UUID),
-    answer_chars UInt32,
+    answer_chars Nullable(UInt32),
     tools Array(LowCardinality(String)),
     refused Bool,
     INDEX by_id id TYPE bloom_filter GRANULARITY 4,

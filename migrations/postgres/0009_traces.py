@@ -13,6 +13,10 @@ ALTER TABLE ibex.session_turns ADD FOREIGN KEY (org_id, agent_id)
     REFERENCES ibex.agents (org_id, id) ON DELETE CASCADE NOT VALID;
 """
 
+# The tables are locked for a moment only, but whoever waits for a lock keeps everybody behind it waiting, and
+# calls are served on while another version is installed. A start that fails for it is tried again.
+PATIENCE = "SET LOCAL lock_timeout = '5s'"
+
 # Counted in the transaction that writes the turn, so each call counts once.
 USAGE = """
 CREATE TABLE ibex.usage_days (
@@ -90,7 +94,8 @@ CREATE TABLE ibex.traces (
     directive_id uuid,
     directive_number integer,
     memory_ids uuid[] NOT NULL,
-    answer_chars integer NOT NULL,
+    -- Null, as what is known of the answer's tools is none, when the answer was not read.
+    answer_chars integer,
     tools text[] NOT NULL,
     refused boolean NOT NULL,
     PRIMARY KEY (org_id, at, id),
@@ -200,6 +205,7 @@ SELECT ibex.create_trace_partitions(1);
 
 
 def upgrade() -> None:
+    op.execute(PATIENCE)
     op.execute(TURNS)
     op.execute(USAGE)
     op.execute(TRACES)

@@ -1,4 +1,4 @@
-"""Serves one engine over HTTP; prints its port, and ends with its standard input."""
+"""Serves one engine over HTTP, at a given port or any; prints it, and ends with its standard input."""
 
 import os
 import re
@@ -40,7 +40,7 @@ class Engine:
             self._set[name] = value
 
 
-def serve(directory: str) -> None:
+def serve(directory: str, port: int) -> None:
     engine = Engine(directory)
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,7 +69,7 @@ def serve(directory: str) -> None:
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
             """What is asked for is nobody's business here."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(f"{server.server_port}\n")
@@ -80,4 +80,4 @@ def serve(directory: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0)

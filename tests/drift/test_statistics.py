@@ -22,8 +22,10 @@ from benchmarks.drift_simulation import (
 from ibex.drift.baseline import Baseline
 from ibex.drift.detection import NEW, examine
 from ibex.drift.divergence import jensen_shannon
-from ibex.drift.observation import Observation
+from ibex.drift.observation import LABELS, NUMBERS, Observation, observed
 from ibex.drift.scores import POINTS, inflation, quantiles, scores
+from ibex.ids import uuid7
+from tests.drift.calls import Caller
 
 _LEARNED = 1_000
 
@@ -166,6 +168,14 @@ def test_a_feature_that_never_varies_can_change() -> None:
 
     assert math.isfinite(latency.deviation)
     assert latency.excess >= 1.0
+
+
+def test_an_answer_that_nobody_had_the_time_to_read_is_not_an_empty_one() -> None:
+    [call] = observed(Caller(uuid7(), uuid7()).calls(1, answer_chars=None), {})
+    numbers = dict(zip(NUMBERS, call.numbers, strict=True))
+    labels = dict(zip(LABELS, call.labels, strict=True))
+    assert {name for name, value in numbers.items() if value is None} == {"answer_chars"}
+    assert {name for name, value in labels.items() if value is None} == {"refusals", "tools", "tool_order"}
 
 
 def _with_latency(observation: Observation, latency: float) -> Observation:

@@ -34,7 +34,7 @@ class Shelf:
         return trace(self.org_id, fields.pop("agent_id", self.agent_id), **fields)
 
     async def put(self, *traces: Trace) -> None:
-        await self.store.insert(self.org_id, traces)
+        await self.store.insert({self.org_id: traces})
 
 
 def trace(org_id: UUID, agent_id: UUID, **fields: Any) -> Trace:

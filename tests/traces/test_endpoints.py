@@ -38,7 +38,7 @@ class Desk:
     other_id: UUID
 
     async def put(self, *traces: Trace) -> None:
-        await PostgresTraces(self.operator.postgres).insert(self.service.org_id, traces)
+        await PostgresTraces(self.operator.postgres).insert({self.service.org_id: traces})
 
     def trace(self, **fields: Any) -> Trace:
         return trace(self.service.org_id, self.helper_id, **{"at": NOW, **fields})
@@ -118,6 +118,9 @@ async def test_a_token_of_an_agent_sees_that_agents_traces_alone(desk: Desk) -> 
         assert [orjson.loads(line)["id"] for line in exported.content.splitlines()] == [str(mine.id)]
         refused = (403, "AGENT_NOT_AUTHORIZED")
         assert await bound.refusal("GET", f"/traces/{other.id}") == refused
+        shared = uuid7()
+        await desk.put(desk.others(trace_id=shared.hex), desk.trace(trace_id=shared.hex, model="own"))
+        assert (await bound.get(f"/traces/{shared}"))["model"] == "own"
         for path in ("/traces", "/traces/overview", "/traces/export", "/usage"):
             assert await bound.refusal("GET", path, params={"agent_id": "other"}) == refused
 

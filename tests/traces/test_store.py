@@ -21,6 +21,7 @@ def near(value: float) -> Any:
 
 async def test_a_trace_comes_back_as_it_was_put(shelf: Shelf) -> None:
     whole = shelf.trace(at=NOON + timedelta(microseconds=123_456))
+    unread = shelf.trace(answer_chars=None)
     bare = shelf.trace(
         session_id=None,
         user_id=None,
@@ -43,10 +44,11 @@ async def test_a_trace_comes_back_as_it_was_put(shelf: Shelf) -> None:
         tools=(),
         refused=True,
     )
-    await shelf.put(whole, bare)
+    await shelf.put(whole, bare, unread)
 
     assert await shelf.store.find(shelf.org_id, whole.id) == whole
     assert await shelf.store.find(shelf.org_id, bare.id) == bare
+    assert await shelf.store.find(shelf.org_id, unread.id) == unread
 
 
 async def test_what_is_put_twice_counts_once(shelf: Shelf) -> None:
@@ -128,7 +130,7 @@ async def test_the_traces_of_another_organization_are_not_there(shelf: Shelf, op
     other = await operator.organization("other")
     agent = await operator.agent(other)
     secret = trace(other, agent.id)
-    await shelf.store.insert(other, [secret])
+    await shelf.store.insert({other: [secret]})
 
     assert await shelf.store.find(shelf.org_id, secret.id) is None
     assert await shelf.store.page(shelf.org_id, EVERYTHING, None, 10) == []
@@ -159,6 +161,30 @@ async def test_a_call_is_found_by_its_trace_and_a_request_before_any_trace(shelf
     assert await shelf.store.find(shelf.org_id, outside) == first
     assert await shelf.store.find(shelf.org_id, second.id) == second
     assert await shelf.store.find(shelf.org_id, UUID(int=404)) is None
+
+
+async def test_of_a_trace_that_agents_share_one_may_ask_for_its_own_call(shelf: Shelf) -> None:
+    outside = uuid7()
+    theirs = shelf.trace(trace_id=outside.hex)
+    own = shelf.trace(trace_id=outside.hex, at=NOON + timedelta(seconds=1), agent_id=shelf.other_agent_id)
+    await shelf.put(theirs, own)
+
+    assert await shelf.store.find(shelf.org_id, outside, shelf.other_agent_id) == own
+    assert await shelf.store.find(shelf.org_id, theirs.id, shelf.other_agent_id) == theirs
+    assert await shelf.store.find(shelf.org_id, outside, UUID(int=404)) == theirs
+
+
+async def test_a_list_goes_on_before_the_weeks_in_which_there_is_little(shelf: Shelf) -> None:
+    put = [shelf.trace(at=NOON - timedelta(days=days)) for days in (0, 7, 20, 40)]
+    await shelf.put(*put)
+
+    found = await shelf.store.page(shelf.org_id, EVERYTHING, None, 3)
+    last = found[-1]
+    rest = await shelf.store.page(shelf.org_id, EVERYTHING, Position(last.at, last.id), 3)
+
+    assert [*found, *rest] == put
+    since = Selection(since=NOON - timedelta(days=30), until=NOON)
+    assert await shelf.store.page(shelf.org_id, since, None, 3) == put[1:3]
 
 
 async def test_an_overview_adds_up(shelf: Shelf) -> None:

@@ -27,18 +27,30 @@ class OrganizationErasure:
         self._forget_elsewhere = forget
 
     async def run(self) -> None:
-        """Erase those that are due; what fails is tried again the next time."""
+        """Erase those that are due. One that cannot be holds up no other, and is tried again the next time.
+
+        Raises `ExceptionGroup` in the end, of whatever went wrong.
+        """
+        errors: list[Exception] = []
         org_id = None
         while (org_id := await repository.next_to_erase(self._postgres, org_id)) is not None:
-            await self._erase(org_id)
+            try:
+                await self._erase(org_id)
+            except Exception as error:  # noqa: BLE001 - all of them are raised in the end
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("organizations that could not be erased", errors)
 
     async def _erase(self, org_id: UUID) -> None:
-        # First, because as long as the rows are there an interrupted erasure is taken up again.
+        # First, because it may take long, and the rows are locked from here on.
         await self._forget(org_id)
-        if await repository.erase(self._postgres, org_id):
-            logger.info("organization %s was erased", org_id)
-            # What a request still in flight has left meanwhile.
+        async with self._postgres.transaction(None) as connection:
+            if not await repository.erase(connection, org_id):
+                return
+            # What a request still in flight has left meanwhile. As long as this fails the rows are there, and
+            # an interrupted erasure is taken up again.
             await self._forget(org_id)
+        logger.info("organization %s was erased", org_id)
 
     async def _forget(self, org_id: UUID) -> None:
         """Remove all of its keys, on every node of a cluster; they share one slot. And what is elsewhere."""

@@ -1,5 +1,6 @@
 """Traces as a file: a table with a head, or objects, one a line."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
@@ -11,18 +12,20 @@ from ibex.traces.trace import Trace
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Traces that are written before the loop goes on; one takes up to 0.15 ms of a busy core.
+_AT_ONCE = 50
 
 
 async def as_jsonl(pages: AsyncIterator[list[Trace]]) -> AsyncIterator[bytes]:
     """As the REST interface shows each of them."""
-    async for page in pages:
+    async for page in _parts(pages):
         yield b"".join(orjson.dumps(shown(trace), option=orjson.OPT_APPEND_NEWLINE) for trace in page)
 
 
 async def as_csv(pages: AsyncIterator[list[Trace]]) -> AsyncIterator[bytes]:
     """RFC 4180. Of lists the items are separated by spaces, steps are JSON; what is not known is empty."""
     yield _rows([list(TraceView.model_fields)])
-    async for page in pages:
+    async for page in _parts(pages):
         yield _rows([[cell(value) for value in shown(trace).values()] for trace in page])
 
 
@@ -41,6 +44,13 @@ def cell(value: object) -> str:
     else:
         text = orjson.dumps(value).decode().strip('"')
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+async def _parts(pages: AsyncIterator[list[Trace]]) -> AsyncIterator[list[Trace]]:
+    async for page in pages:
+        for start in range(0, len(page), _AT_ONCE):
+            yield page[start : start + _AT_ONCE]
+            await asyncio.sleep(0)
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> bytes:

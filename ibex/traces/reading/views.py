@@ -99,7 +99,9 @@ class TraceView(BaseModel):
     directive_id: UUID | None
     directive_number: int | None
     memory_ids: list[UUID] = Field(description="Memories that the model was told.")
-    answer_chars: int
+    answer_chars: int | None = Field(
+        description="Null when there was no time to read the answer; `tools` and `refused` say nothing then."
+    )
     tools: list[str] = Field(description="Tools that the answer calls, in order.")
     refused: bool
 

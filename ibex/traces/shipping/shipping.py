@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
 from uuid import UUID
@@ -18,7 +19,7 @@ from ibex.storage import ClickHouseError, DatabaseUnavailableError, Postgres
 from ibex.traces.packing import UnreadableError, pack, unpack
 from ibex.traces.shipping import repository
 from ibex.traces.store import TraceStore
-from ibex.traces.stream import Entry, TraceStream
+from ibex.traces.stream import Entry, Refused, TraceStream
 from ibex.traces.trace import Trace
 
 logger = logging.getLogger(__name__)
@@ -115,8 +116,9 @@ class TraceShipping:
             self._held = await self._take(within)
         held = self._held
         if held:
-            await self._ship(held)
-            await self._stream.finish(held)
+            losses = await self._ship(held)
+            if await self._stream.finish(held, losses.refused):
+                self._tell(losses)
             self._held = ()
         return len(held)
 
@@ -129,50 +131,78 @@ class TraceShipping:
             self._look_after = now + min(_LOOK_AFTER, self._take_over)
         return await self._stream.read(self._consumer, most=_ENTRIES, within=within)
 
-    async def _ship(self, entries: Sequence[Entry]) -> None:
-        """Store what is in the entries, organization by organization."""
+    async def _ship(self, entries: Sequence[Entry]) -> "_Losses":
+        """Store what is in the entries: counted by organization, and kept all together."""
+        losses = _Losses()
         traces: list[Trace] = []
         for entry in entries:
             try:
                 traces += unpack(entry.packed)
             except UnreadableError as error:
-                await self._set_aside(entry.packed, entry.count, f"it cannot be read ({error})")
+                losses.refused.append(Refused(entry.packed, entry.count, f"it cannot be read ({error})"))
+        known: list[Trace] = []
         for org_id, group in groupby(sorted(traces, key=_org), key=_org):
-            await self._store(org_id, list(group))
+            known += await self._count(org_id, list(group), losses)
+        await self._keep(known, losses)
+        return losses
 
-    async def _store(self, org_id: UUID, traces: Sequence[Trace]) -> None:
-        """What is refused together is tried by halves, so that only a bad trace is lost."""
+    async def _count(self, org_id: UUID, traces: Sequence[Trace], losses: "_Losses") -> Sequence[Trace]:
+        """Those whose agent is there; each of them has counted by now, once.
+
+        What is refused together is tried by halves, so that only a bad trace is lost.
+        """
         try:
-            known = await self._count(org_id, traces)
-            if known:
-                await self._kept.insert(org_id, known)
+            async with self._postgres.transaction(org_id) as connection:
+                is_new = await repository.count(connection, org_id, traces)
+                new = {trace.id: trace for trace in traces if is_new.get(trace.id)}
+                for observer in self._observers if new else ():
+                    await observer.observe(connection, org_id, list(new.values()))
         except _REFUSED as error:
             if len(traces) == 1:
-                await self._set_aside(pack(traces), 1, type(error).__name__)
+                losses.refuse(traces[0], error)
+                return []
+            half = len(traces) // 2
+            return [
+                *await self._count(org_id, traces[:half], losses),
+                *await self._count(org_id, traces[half:], losses),
+            ]
+        known = [trace for trace in traces if trace.id in is_new]
+        losses.gone += len(traces) - len(known)
+        return known
+
+    async def _keep(self, traces: Sequence[Trace], losses: "_Losses") -> None:
+        """Put them into the store, by halves where it refuses."""
+        try:
+            await self._kept.insert(
+                {org_id: list(group) for org_id, group in groupby(traces, key=_org)},
+            )
+        except _REFUSED as error:
+            if len(traces) == 1:
+                losses.refuse(traces[0], error)
                 return
             half = len(traces) // 2
-            await self._store(org_id, traces[:half])
-            await self._store(org_id, traces[half:])
-            return
-        gone = len(traces) - len(known)
-        if gone:
+            await self._keep(traces[:half], losses)
+            await self._keep(traces[half:], losses)
+
+    def _tell(self, losses: "_Losses") -> None:
+        for each in losses.refused:
+            logger.error("%d traces are set aside: %s", each.count, each.reason)
+            self._refused(each.count)
+        if losses.gone:
             # Nothing is kept of them: it may be that their organization was erased.
-            logger.warning("%d traces are lost: their agent is gone", gone)
-            self._refused(gone)
+            logger.warning("%d traces are lost: their agent is gone", losses.gone)
+            self._refused(losses.gone)
 
-    async def _count(self, org_id: UUID, traces: Sequence[Trace]) -> Sequence[Trace]:
-        """Those whose agent is there; each of them has counted by now, once."""
-        async with self._postgres.transaction(org_id) as connection:
-            is_new = await repository.count(connection, org_id, traces)
-            new = {trace.id: trace for trace in traces if is_new.get(trace.id)}
-            for observer in self._observers if new else ():
-                await observer.observe(connection, org_id, list(new.values()))
-        return [trace for trace in traces if trace.id in is_new]
 
-    async def _set_aside(self, packed: bytes, count: int, reason: str) -> None:
-        await self._stream.set_aside(packed, reason)
-        logger.error("%d traces are set aside: %s", count, reason)
-        self._refused(count)
+@dataclass(slots=True)
+class _Losses:
+    """What can never be stored. Told once it has left the stream: until then all of it is tried again."""
+
+    refused: list[Refused] = field(default_factory=list)
+    gone: int = 0
+
+    def refuse(self, trace: Trace, error: Exception) -> None:
+        self.refused.append(Refused(pack([trace]), 1, type(error).__name__))
 
 
 def _org(trace: Trace) -> UUID:

@@ -1,6 +1,6 @@
 """What a store of traces can do, whatever engine it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -15,16 +15,19 @@ class TraceStore(Protocol):
     Everything raises `DatabaseUnavailableError` when the store is away, and may be tried again.
     """
 
-    async def insert(self, org_id: UUID, traces: Sequence[Trace]) -> None:
-        """Those that are there already, by time and id, stay as they are."""
+    async def insert(self, traces: Mapping[UUID, Sequence[Trace]]) -> None:
+        """By organization. Those that are there already, by time and id, stay as they are."""
         ...
 
     async def page(self, org_id: UUID, chosen: Selection, after: Position | None, limit: int) -> list[Trace]:
         """The newest first."""
         ...
 
-    async def find(self, org_id: UUID, reference: UUID) -> Trace | None:
-        """The trace of a request; else the first call of the trace with that id."""
+    async def find(self, org_id: UUID, reference: UUID, first_of: UUID | None = None) -> Trace | None:
+        """The trace of a request; else the first call of the trace with that id.
+
+        Several agents may have calls of one trace: those of the agent `first_of` come before all others.
+        """
         ...
 
     async def overview(self, org_id: UUID, chosen: Selection, seconds: int) -> list[Span]:

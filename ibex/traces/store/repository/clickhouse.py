@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
-from datetime import UTC, date, datetime
+from dataclasses import asdict, fields, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from ibex.traces.trace import Trace
 _IDS = ("org_id", "id", "agent_id", "token_id", "directive_id")
 _COLUMNS = tuple(field.name for field in fields(Trace))
 _RETENTION = re.compile(r"toIntervalDay\((\d+)\)")
+# As long as a partition.
+_WEEK = timedelta(days=7)
 
 # A condition for each field of a `Selection`, added where it says something.
 _CONDITIONS: Mapping[str, LiteralString] = {
@@ -52,12 +54,23 @@ class ClickHouseTraces:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
 
-    async def insert(self, org_id: UUID, traces: Sequence[Trace]) -> None:
-        """Raises `ClickHouseError` for what it would always refuse."""
-        rows = ({**_fields(trace), "org_id": org_id} for trace in traces)
+    async def insert(self, traces: Mapping[UUID, Sequence[Trace]]) -> None:
+        """All at once: it likes few parts. Raises `ClickHouseError` for what it would always refuse."""
+        rows = ({**_fields(trace), "org_id": org_id} for org_id, group in traces.items() for trace in group)
         await self._clickhouse.insert("INSERT INTO traces FORMAT JSONEachRow", rows)
 
     async def page(self, org_id: UUID, chosen: Selection, after: Position | None, limit: int) -> list[Trace]:
+        """Of one week first: what comes before is read only where that is not enough."""
+        last = after.at if after else chosen.until or datetime.now(UTC)
+        week = last - _WEEK
+        if chosen.since is not None and chosen.since >= week:
+            return await self._page(org_id, chosen, after, limit)
+        found = await self._page(org_id, replace(chosen, since=week), after, limit)
+        if len(found) == limit:
+            return found
+        return found + await self._page(org_id, replace(chosen, until=week), after, limit - len(found))
+
+    async def _page(self, org_id: UUID, chosen: Selection, after: Position | None, limit: int) -> list[Trace]:
         where, values = _where(org_id, chosen)
         if after is not None:
             where += """
@@ -72,18 +85,19 @@ class ClickHouseTraces:
         )
         return [_trace(row) for row in rows]
 
-    async def find(self, org_id: UUID, reference: UUID) -> Trace | None:
+    async def find(self, org_id: UUID, reference: UUID, first_of: UUID | None = None) -> Trace | None:
         rows = await self._clickhouse.fetch(
             "SELECT *"
             + _FROM
             + """
             WHERE org_id = {org_id:UUID} AND (id = {id:String} OR trace_id = {trace_id:String})
-            ORDER BY id = {id:String} DESC, at, id
+            ORDER BY id = {id:String} DESC, ifNull(agent_id = {first_of:Nullable(UUID)}, false) DESC, at, id
             LIMIT 1
             """,
             org_id=org_id,
             id=str(reference),
             trace_id=reference.hex,
+            first_of=first_of,
         )
         return _trace(rows[0]) if rows else None
 

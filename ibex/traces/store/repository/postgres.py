@@ -89,10 +89,11 @@ class PostgresTraces:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
-    async def insert(self, org_id: UUID, traces: Sequence[Trace]) -> None:
-        await self._postgres.execute(
-            org_id, _INSERT, {"org_id": org_id, "traces": orjson.dumps(traces).decode()}
-        )
+    async def insert(self, traces: Mapping[UUID, Sequence[Trace]]) -> None:
+        for org_id, group in traces.items():
+            await self._postgres.execute(
+                org_id, _INSERT, {"org_id": org_id, "traces": orjson.dumps(group).decode()}
+            )
 
     async def page(self, org_id: UUID, chosen: Selection, after: Position | None, limit: int) -> list[Trace]:
         where, values = _where(chosen)
@@ -106,16 +107,16 @@ class PostgresTraces:
             row=kwargs_row(_trace),
         )
 
-    async def find(self, org_id: UUID, reference: UUID) -> Trace | None:
+    async def find(self, org_id: UUID, reference: UUID, first_of: UUID | None = None) -> Trace | None:
         return await self._postgres.fetch_one(
             org_id,
             _TRACES
             + """
             WHERE id = %(id)s OR trace_id = %(trace_id)s
-            ORDER BY id = %(id)s DESC, at, id
+            ORDER BY id = %(id)s DESC, (agent_id = %(first_of)s::uuid) IS TRUE DESC, at, id
             LIMIT 1
             """,
-            {"id": reference, "trace_id": reference.hex},
+            {"id": reference, "trace_id": reference.hex, "first_of": first_of},
             row=kwargs_row(_trace),
         )
 
