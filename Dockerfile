@@ -8,7 +8,7 @@ COPY migrations migrations
 COPY ibex ibex
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv /opt/ibex \
-    && /opt/ibex/bin/pip install --no-cache-dir "$(echo /wheels/ibex-*.whl)[embeddings,grpc,otel]" \
+    && /opt/ibex/bin/pip install --no-cache-dir "$(echo /wheels/ibex-*.whl)[embeddings,grpc,otel,s3]" \
     && /opt/ibex/bin/ibex models pull --data-dir /opt/ibex \
     && chmod -R a+rX /opt/ibex/models
 

@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 
 import ibex
+from ibex.app.archive import ArchiveParts
 from ibex.app.auth import AuthParts
 from ibex.app.context import ContextParts
 from ibex.app.notifications import notification_routers
@@ -52,13 +53,15 @@ def build(
     context = ContextParts(settings, connections, stores, instruments, auth, memory, vocabulary)
     queue = QueueParts(settings, connections, stores, instruments, auth)
     traces = trace_store(settings, stores.looking_up)
-    proxy = ProxyParts(settings, connections, stores, shared, auth, context)
+    archive = ArchiveParts(settings, stores, instruments, auth)
+    proxy = ProxyParts(settings, connections, stores, shared, auth, context, archive.log)
     rest = RestApplication(
         [
             *auth.routers(settings),
             *memory_endpoints.routers(memory.writer, memory.search, memory.lifecycle, auth.access),
             *trace_routers(traces, stores.looking_up, auth),
             *context.routers(),
+            *archive.routers(),
             *queue.routers(),
             *drift_endpoints.routers(
                 DriftService(stores.looking_up), auth.access, auth.administration.agents
@@ -77,7 +80,7 @@ def build(
     )
 
     def flush() -> None:
-        for part in (shared.access_log, auth, context, proxy):
+        for part in (shared.access_log, auth, context, archive, proxy):
             part.flush()
 
     flusher = BackgroundTask("flush", lambda: repeat(flush, _FLUSH_EVERY))
@@ -94,6 +97,7 @@ def build(
         auth.start(running)
         memory.start(running)
         context.start(running)
+        archive.start(running)
         running.push_async_callback(traces.close)
         queue.start(running)
         proxy.start(running)
@@ -106,7 +110,12 @@ def build(
             **proxy.routes(settings),
             **telemetry_endpoints.routes(
                 instruments.metrics,
-                [*dependencies(stores, settings), *trace_dependencies(settings, traces), queue.dependency()],
+                [
+                    *dependencies(stores, settings),
+                    *trace_dependencies(settings, traces),
+                    *archive.dependencies(),
+                    queue.dependency(),
+                ],
                 ibex.__version__,
                 queue.observer.look,
             ),

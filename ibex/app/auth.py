@@ -15,6 +15,7 @@ from ibex.auth import (
     AuditTrail,
     Change,
     ChangeFeed,
+    HeldOff,
     LimitBook,
     LimitDefaults,
     OrganizationKeys,
@@ -69,6 +70,9 @@ class AuthParts:
             ),
             processes_at_start=settings.workers,
         )
+        self.held_off = HeldOff(
+            stores.writing, dropped=lambda n: self._instruments.rows_dropped.add("limit", amount=n)
+        )
         self._forgetting: list[Callable[[Change | None], None]] = [
             self.validator.forget,
             self.organization_keys.forget,
@@ -104,13 +108,15 @@ class AuthParts:
         for part in (self._feed, self.limiter):
             part.start()
             running.push_async_callback(part.stop)
-        self._audit.start()
-        running.push_async_callback(self._audit.close, within=2.0)
+        for log in (self._audit, self.held_off):
+            log.start()
+            running.push_async_callback(log.close, within=2.0)
         running.callback(self.refusals.close)
 
     def flush(self) -> None:
         self.refusals.flush()
         self._instruments.rows_waiting.set("audit", value=len(self._audit))
+        self._instruments.rows_waiting.set("limit", value=len(self.held_off))
 
     def _forget(self, change: Change | None) -> None:
         for forget in self._forgetting:
@@ -120,6 +126,7 @@ class AuthParts:
         under = await self.limit_book.of_request(principal)
         verdict, _ = await self.limiter.check(principal.org_id, under)
         if not verdict.admitted:
+            self.held_off.add(principal.org_id, verdict.limit)
             raise verdict.refusal()
         return verdict.headers()
 

@@ -5,12 +5,14 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 
+from ibex.app.archive import object_store, session_archive
 from ibex.app.notifications import CONNECTIONS_OF_COURIER, NotificationJobs
 from ibex.app.shared import USER_AGENT, Connections
 from ibex.app.traces import trace_store
-from ibex.auth import OrganizationErasure, Quota
+from ibex.auth import OrganizationErasure, Quota, Spending
 from ibex.auth.agents.service import AgentService
 from ibex.auth.changes import ChangeLog
+from ibex.auth.limits.retention import forget_notices
 from ibex.context.learning import JOB as CAPTURE
 from ibex.context.learning import LastTurns, PendingTurns, TurnCapture
 from ibex.drift import DriftWatch, forget_fingerprints
@@ -20,6 +22,7 @@ from ibex.settings import Settings
 from ibex.storage import Postgres, connect, connect_single
 from ibex.traces import TraceShipping, TraceStream
 from ibex.traces.store import expire_traces
+from ibex.traces.usage import MonthCount
 from ibex.workers import Job, JobQueue, PeriodicJob
 from ibex.workers.dead_letters import DeadLetterBox, expire_dead_letters
 
@@ -30,6 +33,8 @@ CONNECTIONS = _CONNECTIONS + 1 + CONNECTIONS_OF_COURIER
 _REDIS_PATIENCE = 5.0
 # An organization is erased in one transaction, and may have many sessions (seconds).
 _ERASURE_PATIENCE = 3_600.0
+# Each object is written and read back (seconds); what is not reached is left to the next time.
+_ARCHIVE_PATIENCE = 600.0
 # A worker that dies keeps a turn to itself for so long, and some seconds more.
 _CAPTURE_TIMEOUT = 30.0
 
@@ -54,7 +59,8 @@ class JobParts:
         self._redis = connect(connections.redis_url, timeout=_REDIS_PATIENCE)
         self._announcing = connect_single(connections.redis_url, timeout=_REDIS_PATIENCE)
         self._queue = connect_single(connections.queue_url(settings), timeout=_REDIS_PATIENCE)
-        agents = AgentService(self._postgres, ChangeLog(self._announcing), Quota.of(settings))
+        changes = ChangeLog(self._announcing)
+        agents = AgentService(self._postgres, changes, Quota.of(settings))
         self._memory = MemoryParts(settings, self._postgres, self._postgres, self._redis, agents, USER_AGENT)
         capture = TurnCapture(
             self._memory.writer,
@@ -69,10 +75,14 @@ class JobParts:
             TraceStream(self._queue, longest=settings.trace_backlog),
             self._postgres,
             self.traces,
-            observers=[DriftWatch(agents, baseline_calls=settings.drift_baseline_calls)],
+            observers=[
+                DriftWatch(agents, baseline_calls=settings.drift_baseline_calls),
+                MonthCount(Spending(changes, settings.limits.month_thresholds)),
+            ],
             refused=refused,
         )
         self.dead_letters = DeadLetterBox(self._postgres)
+        archive = session_archive(settings, self._postgres, object_store(settings))
         idle = timedelta(minutes=settings.session_idle_minutes)
         kept = timedelta(days=settings.dead_letter_days)
         most = settings.dead_letters_per_organization
@@ -81,7 +91,11 @@ class JobParts:
             PeriodicJob(
                 "organization.erase",
                 OrganizationErasure(
-                    self._erasing, self._redis, JobQueue(self._queue).forget, self.traces.forget
+                    self._erasing,
+                    self._redis,
+                    JobQueue(self._queue).forget,
+                    self.traces.forget,
+                    archive.forget_organization,
                 ).run,
                 timeout=_ERASURE_PATIENCE,
             ),
@@ -92,7 +106,10 @@ class JobParts:
             ),
             PeriodicJob("trace.prepare", self.traces.prepare),
             PeriodicJob("trace.expire", partial(expire_traces, self.traces, settings.trace_days)),
+            PeriodicJob("session.archive", archive.run, timeout=_ARCHIVE_PATIENCE),
+            PeriodicJob("archive.expire", archive.expire, timeout=_ARCHIVE_PATIENCE),
             PeriodicJob("notification.forget", self._notifications.forget),
+            PeriodicJob("limit.forget", partial(forget_notices, self._postgres)),
         ]
         self.on_demand = [Job(CAPTURE, capture.run, timeout=_CAPTURE_TIMEOUT)]
 

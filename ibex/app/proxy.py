@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from ibex.app.auth import AuthParts
 from ibex.app.context import ContextParts
 from ibex.app.shared import USER_AGENT, Connections, Shared
+from ibex.archive import ContentLog
 from ibex.http import Routes
 from ibex.proxy import (
     Admission,
@@ -19,6 +20,7 @@ from ibex.proxy import (
     Pipeline,
     Recorder,
     Router,
+    Transcript,
     Upstream,
     build_upstreams,
     endpoints,
@@ -42,6 +44,7 @@ class ProxyParts:
         shared: Shared,
         auth: AuthParts,
         context: ContextParts,
+        contents: ContentLog,
     ) -> None:
         self._shared, instruments = shared, shared.instruments
         self._queue = connect_single(connections.queue_url(settings), timeout=_QUEUE_PATIENCE)
@@ -56,7 +59,7 @@ class ProxyParts:
         self._upstreams = build_upstreams(settings.providers, USER_AGENT)
         self._router = _router(settings, self._upstreams)
         self._admission = Admission(
-            auth.validator, auth.limiter, auth.limit_book, instruments, auth.refusals.add
+            auth.validator, auth.limiter, auth.limit_book, instruments, auth.refusals.add, auth.held_off
         )
         idempotency = IdempotencyKeys(
             stores.redis,
@@ -67,6 +70,7 @@ class ProxyParts:
         step = ContextStep(context.assembler, context.usage, context.receipts, context.learning, instruments)
         self._recorder = Recorder(
             traces=self._traces,
+            transcript=Transcript(contents),
             context=step,
             idempotency=idempotency,
             instruments=instruments,

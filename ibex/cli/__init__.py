@@ -22,6 +22,7 @@ _PLACES = {
     "context": "ibex.cli.context",
     "webhook": "ibex.cli.webhook",
     "trace": "ibex.cli.trace",
+    "session": "ibex.cli.session",
     "audit": "ibex.cli.audit",
     "dead-letters": "ibex.cli.dead_letters",
     "drift": "ibex.cli.drift",

@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
     RATE_LIMITED = "RATE_LIMITED"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     IDEMPOTENCY_KEY_REUSE = "IDEMPOTENCY_KEY_REUSE"
     IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
     PROVIDER_NOT_CONFIGURED = "PROVIDER_NOT_CONFIGURED"
@@ -222,6 +223,13 @@ EXPLANATIONS: Mapping[ErrorCode, Explanation] = {
         "A limit was reached: of requests or tokens per minute, of requests at a time, or of named agents "
         "that are not there.",
         "Wait for `Retry-After` seconds; `detail` names the limit. An administrator may raise it.",
+    ),
+    ErrorCode.QUOTA_EXCEEDED: Explanation(
+        429,
+        "rate_limit_error",
+        "What the agent or the organization may use in a calendar month is used up.",
+        "Wait for the next month, which begins in `Retry-After` seconds, or have the quota raised: that of "
+        "an agent by an administrator of the organization, that of the organization by who runs IBEX.",
     ),
     ErrorCode.IDEMPOTENCY_KEY_REUSE: Explanation(
         422,

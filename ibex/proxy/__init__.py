@@ -12,6 +12,7 @@ from ibex.proxy.providers.calling import Caller
 from ibex.proxy.record import Recorder
 from ibex.proxy.routing import Router
 from ibex.proxy.tracing import CallTraces
+from ibex.proxy.transcript import Transcript
 
 __all__ = [
     "ANTHROPIC_VERSION",
@@ -26,6 +27,7 @@ __all__ = [
     "Pipeline",
     "Recorder",
     "Router",
+    "Transcript",
     "Upstream",
     "build_upstreams",
     "end_idle_sessions",

@@ -1,9 +1,11 @@
 """Who may ask, and how often."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from ibex.auth import (
     AgentPrincipal,
+    HeldOff,
     Hold,
     LimitBook,
     LimitSet,
@@ -30,12 +32,14 @@ class Admission:
         limit_book: LimitBook,
         instruments: Instruments,
         refused: Refused,
+        held_off: HeldOff,
     ) -> None:
         self._validator = validator
         self._limiter = limiter
         self._limit_book = limit_book
         self._instruments = instruments
         self._refused = refused
+        self._held_off = held_off
 
     async def authenticate(
         self, request: Request, permissions: Permission, progress: Progress
@@ -81,9 +85,12 @@ class Admission:
     ) -> Hold | None:
         """The same for a call of a model, which gets what it has until it ends.
 
-        `estimate` says how many tokens it may use, and is asked only when they are limited.
+        `estimate` says how many tokens it may use, and is asked only when they are limited. Raises
+        QUOTA_EXCEEDED too.
         """
         under = await self._limit_book.of_call(principal, end_user)
+        if under.exhausted is not None:
+            under.exhausted.refuse(datetime.now(UTC))
         return await self._check(principal, under, estimate() if under.counts_tokens else 0, reply)
 
     async def _check(
@@ -94,5 +101,6 @@ class Admission:
         if verdict.is_local:
             self._instruments.judged_locally.add()
         if not verdict.admitted:
+            self._held_off.add(principal.org_id, verdict.limit)
             raise verdict.refusal(tokens)
         return hold

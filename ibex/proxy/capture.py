@@ -111,6 +111,15 @@ class Capture:
         """What the answer says to the user; nothing when the copy is not whole."""
         return "" if self.body() is None else self.said().text
 
+    def message(self) -> Any:
+        """The answer as a message of its dialect; None when the copy is not whole. Read anew each time."""
+        whole = self.body()
+        if whole is None:
+            return None
+        if self._is_stream:
+            return self._interface.stream_message(_parsed(_events(whole)))
+        return self._interface.object_message(self._answer)
+
     def is_refused(self) -> bool:
         """Whether the model, or a filter of its provider's, refused to answer."""
         return self.summary().finish_reason in self._interface.refusals or self.said().is_refusal

@@ -11,6 +11,7 @@ from ibex.proxy.idempotency import IdempotencyKeys, Reservation, StoredAnswer
 from ibex.proxy.reply import Reply
 from ibex.proxy.request import OperationName, Request
 from ibex.proxy.tracing import CallTraces
+from ibex.proxy.transcript import Transcript
 from ibex.telemetry import AccessLog, Instruments, StepClock, Tracing
 
 _CLIENT_GONE_STATUS = 499
@@ -25,6 +26,7 @@ class Recorder:
         self,
         *,
         traces: CallTraces,
+        transcript: Transcript,
         context: ContextStep,
         idempotency: IdempotencyKeys,
         instruments: Instruments,
@@ -32,6 +34,7 @@ class Recorder:
         tracing: Tracing,
     ) -> None:
         self._traces = traces
+        self._transcript = transcript
         self._context = context
         self._idempotency = idempotency
         self._instruments = instruments
@@ -51,6 +54,7 @@ class Recorder:
         if call is not None:
             self._context.finished(call, progress, summary)
             self._traces.add(request, call, progress, summary, reply, clock, status)
+            self._transcript.add(call, progress)
         if progress.reservation is not None:
             session_id = call.session_id if call is not None else None
             self._settle(progress.reservation, session_id, progress, reply)

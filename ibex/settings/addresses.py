@@ -57,6 +57,20 @@ def clickhouse_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def s3_url(value: SecretStr) -> SecretStr:
+    """`http://` or `https://`, with a bucket, and with a key and a region if needed. Raises `ValueError`."""
+    text = value.get_secret_value()
+    parts = urlsplit(text)
+    has_host = parts.scheme in {"http", "https"} and parts.hostname and _has_port_or_none(text)
+    if not has_host or (parts.username is None) != (parts.password is None):
+        raise ValueError("must be an address such as https://key:secret@s3.eu-central-1.amazonaws.com/bucket")
+    if not re.fullmatch(r"/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?", parts.path):
+        raise ValueError("must name a bucket, and may name a prefix in it: https://host/bucket/prefix")
+    if not re.fullmatch(r"(region=[a-z0-9-]+)?", parts.query) or parts.fragment:
+        raise ValueError("may end with ?region=… and nothing else")
+    return value
+
+
 def smtp_url(value: SecretStr) -> SecretStr:
     """`smtps://`, `smtp://` or `smtp+plain://`, with a host. Raises `ValueError`."""
     text = value.get_secret_value()

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from ibex.settings.addresses import clickhouse_url, http_url, ip, network, postgres_dsn, redis_url
+from ibex.settings.addresses import clickhouse_url, http_url, ip, network, postgres_dsn, redis_url, s3_url
 from ibex.settings.headers import api_key, headers
 from ibex.settings.notifications import NotificationSettings
 from ibex.settings.section import Section
@@ -26,6 +26,7 @@ PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 PerMinuteOrNone = Annotated[int | None, Field(ge=1, le=1_000_000_000)]
 TokensOrNone = Annotated[int | None, Field(ge=1, le=1_000_000_000_000)]
 ConcurrentOrNone = Annotated[int | None, Field(ge=1, le=1_000_000)]
+Percent = Annotated[int, Field(ge=1, le=100)]
 PerOrganization = Annotated[int, Field(ge=1, le=10_000_000)]
 CidrNetwork = Annotated[str, AfterValidator(network)]
 IpAddress = Annotated[str, AfterValidator(ip)]
@@ -34,6 +35,7 @@ ApiKey = Annotated[SecretStr, AfterValidator(api_key)]
 Headers = Annotated[Mapping[str, str], AfterValidator(headers)]
 PostgresDsn = Annotated[SecretStr, AfterValidator(postgres_dsn)]
 ClickHouseUrl = Annotated[SecretStr, AfterValidator(clickhouse_url)]
+S3Url = Annotated[SecretStr, AfterValidator(s3_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(redis_url)]
 ModelName = Annotated[str, Field(min_length=1, max_length=256)]
 PriceOrNone = Annotated[float | None, Field(ge=0, le=1_000_000)]
@@ -102,7 +104,10 @@ class ProviderSettings(Section):
 
 
 class LimitSettings(Section):
-    """Requests and tokens per minute, and requests at a time, of each token, agent, user and organization."""
+    """Requests and tokens per minute, and requests at a time, of each token, agent, user and organization.
+
+    `month_thresholds` are the percentages of what is allowed for a month at which somebody is told.
+    """
 
     token_rpm: PerMinute = 600
     agent_rpm: PerMinute = 1_200
@@ -116,6 +121,14 @@ class LimitSettings(Section):
     agent_concurrent: ConcurrentOrNone = None
     user_concurrent: ConcurrentOrNone = None
     organization_concurrent: ConcurrentOrNone = None
+    month_thresholds: Annotated[tuple[Percent, ...], Field(max_length=20)] = (50, 80, 100)
+
+    @field_validator("month_thresholds", mode="before")
+    @classmethod
+    def _percentages_may_be_separated_by_commas(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return [stripped for part in value.split(",") if (stripped := part.strip())]
 
 
 class EmbedderSettings(Section):
@@ -203,6 +216,10 @@ class Settings(Section):
     redis_timeout_seconds: Seconds = 0.05
     clickhouse_url: ClickHouseUrl | None = None
     clickhouse_timeout_seconds: Seconds = 10.0
+    s3_url: S3Url | None = None
+    s3_timeout_seconds: Seconds = 30.0
+    content_days: Annotated[int, Field(ge=1, le=3_650)] = 365
+    content_turn_bytes: Annotated[int, Field(ge=1_024, le=16 << 20)] = 256 << 10
     trace_days: Annotated[int, Field(ge=1, le=3_650)] = 90
     token_pepper: SecretStr | None = None
     master_key: SecretStr | None = None
@@ -219,7 +236,7 @@ class Settings(Section):
     response_limit_bytes: Annotated[int, Field(ge=1_024, le=1 << 32)] = 64 << 20
     session_idle_minutes: Annotated[int, Field(ge=1, le=525_600)] = 60
     turn_buffer: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
-    trace_backlog: Annotated[int, Field(ge=1, le=100_000_000)] = 500_000
+    trace_backlog: Annotated[int, Field(ge=1, le=100_000_000)] = 150_000
     organization_grace_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     drift_baseline_calls: Annotated[int, Field(ge=200, le=3_000)] = 1_000
     fingerprint_days: Annotated[int, Field(ge=1, le=3_650)] = 90

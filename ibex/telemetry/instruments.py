@@ -50,14 +50,17 @@ RPC_STATUSES = (
     "INTERNAL",
 )
 # What is written behind the answer.
-ROWS = ("trace", "audit", "receipt", "lesson")
+ROWS = ("trace", "audit", "receipt", "lesson", "limit", "content")
 # What the workers do, by name.
 JOBS = (
     "turn.capture",
     "session.end_idle",
+    "session.archive",
+    "archive.expire",
     "organization.erase",
     "dead_letter.expire",
     "fingerprint.forget",
+    "limit.forget",
     "notification.forget",
     "trace.expire",
     "trace.prepare",

@@ -30,9 +30,13 @@ def status_of_list(instance: Instance) -> int:
 
 
 def test_a_limit_is_set_listed_and_removed(running: Instance) -> None:
-    done = running.ibex("limit", "set", "agent", "default", "--requests", "7", "--concurrent", "0")
+    limits = ("--requests", "7", "--concurrent", "0", "--month-usd", "2.5")
+    done = running.ibex("limit", "set", "agent", "default", *limits)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"agent \S{36}: 7 requests per minute, 0 concurrent requests\.\n", done.stdout)
+    assert re.fullmatch(
+        r"agent \S{36}: 7 requests per minute, 0 concurrent requests, 2.5 US dollars per month\.\n",
+        done.stdout,
+    )
     assert running.ibex("limit", "set", "end_user", "--tokens", "500").returncode == 0
     assert running.ibex("limit", "set", "organization", "--requests", "900").returncode == 0
     [agent, everyone, organization] = json.loads(running.ibex("limit", "list", "--json").stdout)
@@ -40,7 +44,10 @@ def test_a_limit_is_set_listed_and_removed(running: Instance) -> None:
     assert (everyone["scope"], everyone["subject"], everyone["tokens_per_minute"]) == ("end_user", "*", 500)
     assert (organization["scope"], organization["requests_per_minute"]) == ("organization", 900)
     table = running.ibex("limit", "list").stdout.splitlines()
-    assert re.split(r"\s{2,}", table[0]) == ["SCOPE", "SUBJECT", "REQUESTS/MIN", "TOKENS/MIN", "CONCURRENT"]
+    assert re.split(r"\s{2,}", table[0]) == [
+        *("SCOPE", "SUBJECT", "REQUESTS/MIN", "TOKENS/MIN", "CONCURRENT"),
+        *("REQUESTS/MONTH", "TOKENS/MONTH", "USD/MONTH"),
+    ]
     for scope in (["agent", "default"], ["end_user"], ["organization"]):
         assert running.ibex("limit", "remove", *scope).returncode == 0
     assert json.loads(running.ibex("limit", "list", "--json").stdout) == []

@@ -83,6 +83,11 @@ def _type(field: FieldInfo) -> str:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     if isinstance(annotation, type) and annotation in {int, float}:
         return ("integer" if annotation is int else "number") + _bounds(field.metadata)
+    if get_origin(annotation) is tuple and get_origin(get_args(annotation)[0]) is Annotated:
+        element, *metadata = get_args(get_args(annotation)[0])
+        if element is int:
+            bounds = next(each.metadata for each in metadata if isinstance(each, FieldInfo))
+            return "list of integers" + _bounds(bounds)
     return {
         bool: "`true` or `false`",
         str: "text",

@@ -79,8 +79,11 @@ directives: SELECT; INSERT org_id id agent_id content mode change_summary create
     UPDATE status share kept_until is_rolled_back
 installation: SELECT; INSERT
 limit_overrides: SELECT; DELETE;
-    INSERT org_id id scope subject requests_per_minute tokens_per_minute concurrent_requests;
-    UPDATE requests_per_minute tokens_per_minute concurrent_requests updated_at
+    INSERT org_id id scope subject requests_per_minute tokens_per_minute concurrent_requests
+        requests_per_month tokens_per_month nano_usd_per_month;
+    UPDATE requests_per_minute tokens_per_minute concurrent_requests requests_per_month tokens_per_month
+        nano_usd_per_month updated_at
+limit_notices: SELECT; INSERT; DELETE
 embedding_models: SELECT; INSERT
 memories: SELECT; INSERT; DELETE;
     UPDATE revision version kind status content content_hash words confidence risk pinned tags metadata
@@ -95,10 +98,13 @@ memory_partitions: SELECT; INSERT; UPDATE revision epoch live
 memory_relations: SELECT; INSERT; DELETE
 memory_versions: SELECT; INSERT
 organizations: SELECT; INSERT id slug name;
-    UPDATE name status allows_caller_keys delete_after memory_pii memory_capture
+    UPDATE name status allows_caller_keys delete_after memory_pii memory_capture store_content
+        content_days
 outbox: SELECT; INSERT; DELETE
 provider_credentials: SELECT; DELETE; INSERT org_id provider sealed key_id hint;
     UPDATE sealed key_id hint updated_at
+session_archives: SELECT; INSERT; DELETE
+session_contents: SELECT; INSERT; DELETE
 session_turns: SELECT; INSERT
 sessions: SELECT; INSERT org_id agent_id id user_id turns started_at last_turn_at;
     UPDATE user_id status turns last_turn_at
@@ -114,6 +120,7 @@ webhooks: SELECT; DELETE; INSERT org_id id url description events;
     UPDATE url description events status reason failing_since failed_in_a_row updated_at
 usage_days: SELECT; INSERT;
     UPDATE calls errors input_tokens cached_tokens output_tokens cost_nano_usd
+usage_months: SELECT; INSERT; UPDATE requests tokens cost_nano_usd
 users: SELECT; INSERT org_id id email name role; UPDATE email name role status updated_at
 """
 # All of them look up or note something for whoever serves; those that are triggers nobody calls.

@@ -9,7 +9,7 @@ from ibex.ids import uuid7
 
 WRITTEN_BY_TRIGGERS = ("audit_chains",)
 # Their rows hold ids and numbers only.
-WITHOUT_TEXT = ("memory_relations", "memory_embeddings")
+WITHOUT_TEXT = ("memory_relations", "memory_embeddings", "usage_months", "limit_notices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,29 @@ class Tenant:
                 "overhead_ms": 1.0,
                 "latency_ms": 1.0,
             },
+            "session_contents": {
+                "org_id": self.id,
+                "agent_id": self.agent_id,
+                "session_id": self.canary,
+                "turn_id": self.turn_id,
+                "at": "now",
+                "line": b"{}",
+            },
+            "session_archives": {
+                "org_id": self.id,
+                "object_key": self.canary,
+                "agent_id": self.agent_id,
+                "session_id": self.canary,
+                "format": 1,
+                "turns": 1,
+                "first_turn_id": self.turn_id,
+                "last_turn_id": self.turn_id,
+                "first_at": "now",
+                "last_at": "now",
+                "content_bytes": 1,
+                "object_bytes": 1,
+                "object_sha256": b"-" * 32,
+            },
             "traces": {
                 "org_id": self.id,
                 "id": self.turn_id,
@@ -104,6 +127,23 @@ class Tenant:
                 "cached_tokens": 0,
                 "output_tokens": 0,
                 "cost_nano_usd": 0,
+            },
+            "usage_months": {
+                "org_id": self.id,
+                "month": "2030-01-01",
+                "scope": "agent",
+                "subject": self.agent_id,
+                "requests": 1,
+                "tokens": 2,
+                "cost_nano_usd": 3,
+            },
+            "limit_notices": {
+                "org_id": self.id,
+                "since": "2030-01-01T00:00:00Z",
+                "scope": "agent",
+                "subject": self.agent_id,
+                "dimension": "rate",
+                "percent": 100,
             },
             "provider_credentials": {
                 "org_id": self.id,

@@ -38,7 +38,7 @@ def test_a_value_stays_what_it_is(clickhouse_server: str, text: str) -> None:
 
 async def test_no_value_becomes_part_of_a_statement(clickhouse: ClickHouse) -> None:
     store, org_id = ClickHouseTraces(clickhouse), uuid7()
-    await store.insert(org_id, [trace(org_id, uuid7())])
+    await store.insert({org_id: [trace(org_id, uuid7())]})
 
     for text in ("' OR 1=1 --", "\\' OR 1=1 --", "x'; DROP TABLE traces; --", "{org_id:UUID}", "\\N", "\t"):
         assert await store.page(org_id, Selection(user_id=text), None, 10) == []
@@ -86,6 +86,8 @@ async def test_what_may_pass_is_told_from_what_will_not(clickhouse_url: str, cli
     with pytest.raises(ClickHouseError) as refused:
         await clickhouse.insert("INSERT INTO traces FORMAT JSONEachRow", [{"org_id": "a secret of ada's"}])
     assert "secret" not in str(refused.value)
+    with pytest.raises(DatabaseUnavailableError, match="code 62"):
+        await clickhouse.insert("INSERT INTO traces FORMAT", [{"of": "rows that are not to blame"}])
     stranger = ClickHouse(clickhouse_url.replace("//", "//ibex:wrong@"))
     with pytest.raises(DatabaseUnavailableError, match="code 516"):
         await stranger.ping()
@@ -95,7 +97,7 @@ async def test_what_may_pass_is_told_from_what_will_not(clickhouse_url: str, cli
 async def test_everything_of_an_organization_can_be_forgotten(clickhouse: ClickHouse) -> None:
     store, gone, stays = ClickHouseTraces(clickhouse), uuid7(), uuid7()
     for org_id in (gone, stays):
-        await store.insert(org_id, [trace(org_id, uuid7())])
+        await store.insert({org_id: [trace(org_id, uuid7())]})
 
     await store.forget(gone)
 
@@ -123,7 +125,7 @@ async def test_the_table_keeps_traces_for_as_long_as_it_is_told(clickhouse: Clic
     store, org_id = ClickHouseTraces(clickhouse), uuid7()
     old = trace(org_id, uuid7(), at=NOON.replace(year=2025))
     await store.expire(3_650, dry_run=False)
-    await store.insert(org_id, [old])
+    await store.insert({org_id: [old]})
     await clickhouse.execute("OPTIMIZE TABLE traces FINAL")
     assert await store.page(org_id, EVERYTHING, None, 10) == [old]
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
@@ -12,7 +13,9 @@ import psycopg
 from ibex.auth.changes import Change
 from ibex.auth.limits import repository
 from ibex.auth.limits.allowances import Allowances, LimitDefaults
-from ibex.auth.limits.limit import Limit, LimitSet, Scope, end_user_subject
+from ibex.auth.limits.limit import Limit, LimitSet, end_user_subject
+from ibex.auth.limits.month import Exhausted, first_of_month
+from ibex.auth.limits.scope import Scope
 from ibex.auth.principal import AgentPrincipal, Principal
 from ibex.storage import DatabaseUnavailableError, Postgres
 from ibex.tasks import SharedTask
@@ -50,11 +53,15 @@ _Key = tuple[UUID, UUID | None, str | None, bool]
 class LimitBook:
     """Overrides are read once for each organization, again when they change, and at most every 30 seconds.
 
+    What was used in the month is read along with them, where that is limited: when it is used up, whoever has
+    counted it says that the limits have changed.
+
     While Postgres is away what is known stays true, and where nothing is known the defaults hold.
 
     Parameters
     ----------
     timeout: seconds that a request waits for overrides to be read.
+    now: the time of day, which says what month it is.
     """
 
     def __init__(
@@ -64,11 +71,13 @@ class LimitBook:
         *,
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._postgres = postgres
         self._defaults = defaults
         self._timeout = timeout
         self._clock = clock
+        self._now = now
         self._pages: dict[UUID, _Page] = {}
         self._overrides = 0
         self._sets: dict[_Key, tuple[Allowances, LimitSet]] = {}
@@ -124,9 +133,13 @@ class LimitBook:
         async def read() -> None:
             found = await repository.all_of(self._postgres, org_id)
             overrides = {(override.scope, override.subject): override.allowance for override in found}
+            month = first_of_month(self._now())
+            is_limited = any(allowance.holds_for_a_month for allowance in overrides.values())
+            used = await repository.used_in(self._postgres, org_id, month) if is_limited else []
+            by_subject = {(use.scope, str(use.subject)): use for use in used}
             # A change since then makes this what was, and a new reading what is.
             if self._readings.get(org_id) is reading:
-                self._keep(org_id, Allowances(self._defaults, overrides), _FRESH_FOR)
+                self._keep(org_id, Allowances(self._defaults, overrides, month, by_subject), _FRESH_FOR)
 
         reading = SharedTask(read(), "limits-lookup", lambda done: self._finished(org_id, done))
         self._readings[org_id] = reading
@@ -162,12 +175,19 @@ class LimitBook:
         if known is not None and known[0] is allowances:
             return known[1]
         found = LimitSet.of(
-            _limits(allowances, principal.org_id, principal.token_id, agent_id, end_user, is_call)
+            _limits(allowances, principal.org_id, principal.token_id, agent_id, end_user, is_call),
+            _exhausted(allowances, principal.org_id, agent_id) if is_call else None,
         )
         if known is None and len(self._sets) >= _MOST_REMEMBERED:
             del self._sets[next(iter(self._sets))]
         self._sets[key] = (allowances, found)
         return found
+
+
+def _exhausted(allowances: Allowances, org_id: UUID, agent_id: UUID | None) -> Exhausted | None:
+    """Of the agent's month, or of the organization's."""
+    of_agent = None if agent_id is None else allowances.exhausted("agent", agent_id)
+    return of_agent or allowances.exhausted("organization", org_id)
 
 
 def _limits(

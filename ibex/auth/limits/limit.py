@@ -6,10 +6,11 @@ from hashlib import blake2b
 from typing import Literal, Self
 from uuid import UUID
 
-Scope = Literal["token", "agent", "end_user", "organization"]
+from ibex.auth.limits.month import Exhausted
+from ibex.auth.limits.scope import Scope
+
 Dimension = Literal["requests", "tokens", "concurrent"]
 
-SCOPE_NAMES = {"token": "token", "agent": "agent", "end_user": "end user", "organization": "organization"}
 DIMENSION_NAMES = {
     "requests": "requests per minute",
     "tokens": "tokens per minute",
@@ -39,20 +40,23 @@ class Limit:
 class LimitSet:
     """Everything that one kind of request is under.
 
-    Narrowest first, because of limits that are equally tight the first is told.
+    Narrowest first, because of limits that are equally tight the first is told. `exhausted` is what was
+    allowed for the month and is used up.
     """
 
     limits: tuple[Limit, ...]
     counts_tokens: bool
     lease_names: tuple[str, ...]
+    exhausted: Exhausted | None = None
 
     @classmethod
-    def of(cls, limits: Iterable[Limit]) -> Self:
+    def of(cls, limits: Iterable[Limit], exhausted: Exhausted | None = None) -> Self:
         found = tuple(limits)
         return cls(
             found,
             any(limit.dimension == "tokens" for limit in found),
             tuple(limit.name for limit in found if limit.dimension == "concurrent"),
+            exhausted,
         )
 
 

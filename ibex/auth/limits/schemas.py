@@ -7,8 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ibex.auth.limits.allowances import Allowance
-from ibex.auth.limits.limit import Scope
+from ibex.auth.limits.month import MonthUse, end, nano_usd, shown, usd
 from ibex.auth.limits.repository import Override
+from ibex.auth.limits.scope import Scope
 from ibex.auth.limits.service import Effective
 from ibex.rest import Body
 
@@ -18,19 +19,31 @@ _EXAMPLE: dict[str, JsonValue] = {"scope": "end_user", "subject": "*", **_ALLOWA
 Requests = Annotated[int | None, Field(ge=0, le=1_000_000_000)]
 Tokens = Annotated[int | None, Field(ge=0, le=1_000_000_000_000)]
 Concurrent = Annotated[int | None, Field(ge=0, le=1_000_000)]
+Dollars = Annotated[float | None, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
+_OF_A_MONTH = "an agent or the organization may use in a calendar month (UTC)"
 
 
 class NewAllowance(Body):
-    """Three limits, of which one at least is given. Absent or null is not overridden; 0 allows nothing."""
+    """Six limits, of which one at least is given. Absent or null is not overridden; 0 allows nothing."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ALLOWANCE]})
 
     requests_per_minute: Requests = Field(None, description="Requests in any 60 seconds.")
     tokens_per_minute: Tokens = Field(None, description="Tokens in any 60 seconds, read and written.")
     concurrent_requests: Concurrent = Field(None, description="Requests at a time.")
+    requests_per_month: Tokens = Field(None, description=f"Calls that {_OF_A_MONTH}.")
+    tokens_per_month: Tokens = Field(None, description=f"Tokens, read and written, that {_OF_A_MONTH}.")
+    usd_per_month: Dollars = Field(None, description=f"US dollars that {_OF_A_MONTH}.")
 
     def allowance(self) -> Allowance:
-        return Allowance(self.requests_per_minute, self.tokens_per_minute, self.concurrent_requests)
+        return Allowance(
+            self.requests_per_minute,
+            self.tokens_per_minute,
+            self.concurrent_requests,
+            self.requests_per_month,
+            self.tokens_per_month,
+            nano_usd(self.usd_per_month),
+        )
 
 
 class NewLimit(NewAllowance):
@@ -54,6 +67,9 @@ class LimitView(BaseModel):
     requests_per_minute: int | None
     tokens_per_minute: int | None
     concurrent_requests: int | None
+    requests_per_month: int | None
+    tokens_per_month: int | None
+    usd_per_month: float | None
     updated_at: datetime
 
     @classmethod
@@ -65,6 +81,9 @@ class LimitView(BaseModel):
             requests_per_minute=override.requests_per_minute,
             tokens_per_minute=override.tokens_per_minute,
             concurrent_requests=override.concurrent_requests,
+            requests_per_month=override.requests_per_month,
+            tokens_per_month=override.tokens_per_month,
+            usd_per_month=usd(override.nano_usd_per_month),
             updated_at=override.updated_at,
         )
 
@@ -79,6 +98,24 @@ class Asked(BaseModel):
     user_id: str | None = Field(None, description="An end user, as in `X-IBEX-User-ID`.")
 
 
+class UsedView(BaseModel):
+    """What was used since the month began."""
+
+    requests: int = Field(description="Calls that a provider was asked for.")
+    tokens: int
+    usd: float = Field(description="Of the calls whose price is known.")
+    resets_at: datetime = Field(description="When the next month begins.")
+
+    @classmethod
+    def of(cls, used: MonthUse) -> Self:
+        return cls(
+            requests=used.requests,
+            tokens=used.tokens,
+            usd=shown("usd_per_month", used.cost_nano_usd),
+            resets_at=end(used.month),
+        )
+
+
 class EffectiveLimit(BaseModel):
     """What applies to one subject; null is not limited."""
 
@@ -87,6 +124,10 @@ class EffectiveLimit(BaseModel):
     requests_per_minute: int | None
     tokens_per_minute: int | None
     concurrent_requests: int | None
+    requests_per_month: int | None
+    tokens_per_month: int | None
+    usd_per_month: float | None
+    used: UsedView | None = Field(description="In this month, by an agent or the organization.")
 
     @classmethod
     def of(cls, effective: Effective) -> Self:
@@ -97,6 +138,10 @@ class EffectiveLimit(BaseModel):
             requests_per_minute=allowance.requests_per_minute,
             tokens_per_minute=allowance.tokens_per_minute,
             concurrent_requests=allowance.concurrent_requests,
+            requests_per_month=allowance.requests_per_month,
+            tokens_per_month=allowance.tokens_per_month,
+            usd_per_month=usd(allowance.nano_usd_per_month),
+            used=None if effective.used is None else UsedView.of(effective.used),
         )
 
 

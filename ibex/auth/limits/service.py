@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
 from uuid import UUID
 
 from ibex.auth import audit
@@ -10,25 +12,32 @@ from ibex.auth.audit import AuditEvent
 from ibex.auth.changes import Change, ChangeLog
 from ibex.auth.limits import repository
 from ibex.auth.limits.allowances import EVERYONE, Allowance, Allowances, LimitDefaults
-from ibex.auth.limits.limit import SCOPE_NAMES, Scope
+from ibex.auth.limits.month import MonthUse, first_of_month
 from ibex.auth.limits.repository import Override
+from ibex.auth.limits.scope import SCOPE_NAMES, Scope
 from ibex.auth.names import beyond, conflict, invalid, no_access
 from ibex.auth.permissions import PlatformRight
 from ibex.ids import uuid7
 from ibex.storage import Connection, Postgres
 
 MOST_OVERRIDES = 10_000
+# Whose use of a month is counted.
+MONTHLY: Final[tuple[Scope, ...]] = ("agent", "organization")
 
 _END_USER = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """What applies to one subject, after overrides and defaults."""
+    """What applies to one subject, after overrides and defaults.
+
+    `used` is what it has used in this month; None for those that have no limits of a month.
+    """
 
     scope: Scope
     subject: str
     allowance: Allowance
+    used: MonthUse | None
 
 
 class LimitService:
@@ -39,13 +48,15 @@ class LimitService:
         self._changes = changes
 
     async def put(self, actor: Actor, scope: Scope, subject: str, allowance: Allowance) -> Override:
-        """Set all three limits of a subject; what is None there falls back to what holds for others.
+        """Set all limits of a subject; what is None there falls back to what holds for others.
 
         Raises VALIDATION_ERROR, ACCESS_DENIED when there is no such token or agent, CONFLICT when there are
         too many overrides, and INSUFFICIENT_PERMISSIONS for the organization's own limits.
         """
         if allowance == Allowance():
             raise invalid("requests_per_minute", "Give one limit at least.")
+        if allowance.holds_for_a_month and scope not in MONTHLY:
+            raise invalid("scope", "Only an agent or the organization has limits of a month.")
         _require_platform(actor, scope)
         change = Change("limits", actor.org_id)
         async with self._postgres.transaction(actor.org_id) as connection:
@@ -107,7 +118,18 @@ class LimitService:
                 await _checked_subject(connection, org_id, scope, subject)
         found = await repository.all_of(self._postgres, org_id)
         allowances = Allowances(defaults, {(each.scope, each.subject): each.allowance for each in found})
-        return [Effective(scope, subject, allowances.of(scope, subject)) for scope, subject in subjects]
+        month = first_of_month(datetime.now(UTC))
+        counted = await repository.used_in(self._postgres, org_id, month)
+        used = {(use.scope, str(use.subject)): use for use in counted}
+        return [
+            Effective(
+                scope,
+                subject,
+                allowances.of(scope, subject),
+                used.get((scope, subject)) or _nothing_used(month, scope, subject),
+            )
+            for scope, subject in subjects
+        ]
 
     async def _remove(self, connection: Connection, actor: Actor, override: Override) -> None:
         _require_platform(actor, override.scope)
@@ -115,6 +137,10 @@ class LimitService:
         target = f"{override.scope}:{override.subject}"
         await audit.record_across(connection, actor, AuditEvent.of(actor, "limit.remove", target))
         await self._changes.note(connection, Change("limits", actor.org_id))
+
+
+def _nothing_used(month: date, scope: Scope, subject: str) -> MonthUse | None:
+    return MonthUse(month, scope, UUID(subject)) if scope in MONTHLY else None
 
 
 async def _checked_subject(connection: Connection, org_id: UUID, scope: Scope, subject: str) -> str:
@@ -152,5 +178,8 @@ def _detail(allowance: Allowance) -> dict[str, int]:
         "requests_per_minute": allowance.requests_per_minute,
         "tokens_per_minute": allowance.tokens_per_minute,
         "concurrent_requests": allowance.concurrent_requests,
+        "requests_per_month": allowance.requests_per_month,
+        "tokens_per_month": allowance.tokens_per_month,
+        "nano_usd_per_month": allowance.nano_usd_per_month,
     }
     return {name: limit for name, limit in limits.items() if limit is not None}

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ibex.auth.limits.limit import DIMENSION_NAMES, SCOPE_NAMES, Limit
+from ibex.auth.limits.limit import DIMENSION_NAMES, Limit
+from ibex.auth.limits.scope import SCOPE_NAMES
 from ibex.errors import ErrorCode, IbexError
 
 

@@ -18,6 +18,8 @@ class Organization:
     allows_caller_keys: bool
     memory_pii: str
     memory_capture: bool
+    store_content: bool
+    content_days: int
     created_at: datetime
     delete_after: datetime | None
 
@@ -30,12 +32,16 @@ class Choices:
     ----------
     memory_pii: what is done with a memory that holds personal data: `allow`, `redact` or `quarantine`.
     memory_capture: whether what is said to its agents, and answered, is remembered.
+    store_content: whether what is said in sessions is kept as it was said, and archived.
+    content_days: for how long.
     """
 
     name: str | None = None
     allows_caller_keys: bool | None = None
     memory_pii: str | None = None
     memory_capture: bool | None = None
+    store_content: bool | None = None
+    content_days: int | None = None
 
 
 async def find_by_slug(postgres: Postgres, slug: str) -> UUID | None:
@@ -51,7 +57,8 @@ async def find(postgres: Postgres, org_id: UUID) -> Organization | None:
         org_id,
         """
         SELECT
-            id, slug, name, status, allows_caller_keys, memory_pii, memory_capture, created_at, delete_after
+            id, slug, name, status, allows_caller_keys, memory_pii, memory_capture, store_content,
+            content_days, created_at, delete_after
         FROM ibex.organizations
         WHERE id = %s
         """,
@@ -110,7 +117,9 @@ async def update(connection: Connection, org_id: UUID, choices: Choices) -> None
         SET name = coalesce(%(name)s, name),
             allows_caller_keys = coalesce(%(allows_caller_keys)s, allows_caller_keys),
             memory_pii = coalesce(%(memory_pii)s, memory_pii),
-            memory_capture = coalesce(%(memory_capture)s, memory_capture)
+            memory_capture = coalesce(%(memory_capture)s, memory_capture),
+            store_content = coalesce(%(store_content)s, store_content),
+            content_days = coalesce(%(content_days)s, content_days)
         WHERE id = %(org_id)s
         """,
         {**asdict(choices), "org_id": org_id},
@@ -156,10 +165,11 @@ async def is_last_with_platform_rights(connection: Connection, org_id: UUID) -> 
         return bool(await cursor.fetchone())
 
 
-async def erase(postgres: Postgres, org_id: UUID) -> bool:
+async def erase(connection: Connection, org_id: UUID) -> bool:
     """Whether every row of an organization whose grace period is over has gone."""
-    erased = await postgres.fetch_one(None, "SELECT ibex.erase_organization(%s)", (org_id,), row=scalar_row)
-    return bool(erased)
+    cursor = await connection.execute("SELECT ibex.erase_organization(%s)", (org_id,))
+    erased = await cursor.fetchone()
+    return erased is not None and bool(erased[0])
 
 
 @dataclass(frozen=True, slots=True)

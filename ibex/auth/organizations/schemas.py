@@ -21,6 +21,8 @@ _SHOWN: dict[str, JsonValue] = {
     "allows_caller_keys": False,
     "memory_pii": "redact",
     "memory_capture": True,
+    "store_content": False,
+    "content_days": 90,
     "created_at": "2030-01-31T12:00:00Z",
     "delete_after": None,
 }
@@ -57,6 +59,12 @@ class OrganizationChange(Body):
     memory_capture: StrictBool | None = Field(
         None, description="Whether what is said to its agents, and answered, is remembered."
     )
+    store_content: StrictBool | None = Field(
+        None, description="Whether what is said in sessions is kept as it was said, and archived."
+    )
+    content_days: int | None = Field(
+        None, ge=1, le=3_650, description="For how many days, unless the installation keeps it for fewer."
+    )
 
     def choices(self) -> Choices:
         return Choices(**self.model_dump())
@@ -74,6 +82,8 @@ class OrganizationView(BaseModel):
     allows_caller_keys: bool
     memory_pii: MemoryPii
     memory_capture: bool
+    store_content: bool
+    content_days: int
     created_at: datetime
     delete_after: datetime | None = Field(description="When it is erased, if it is being deleted.")
 

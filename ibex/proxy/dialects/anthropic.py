@@ -15,6 +15,7 @@ from ibex.proxy.dialects.interface import (
     objects,
     tool_names,
 )
+from ibex.proxy.dialects.messages import anthropic_object, anthropic_stream
 
 # A tool of the client's, of Anthropic's own, or of a server that Anthropic calls.
 _CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
@@ -130,4 +131,6 @@ ANTHROPIC = Interface(
     refusals=frozenset({"refusal"}),
     object_said=_object_said,
     stream_said=_stream_said,
+    object_message=anthropic_object,
+    stream_message=anthropic_stream,
 )

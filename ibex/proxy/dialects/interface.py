@@ -67,6 +67,7 @@ class Interface:
         was not reported in full has no `output`.
     refusals: the finish reasons of answers that were refused.
     object_said, stream_said: read from an answer that came as a whole, and from all events of a stream.
+    object_message, stream_message: the message of the dialect that the answer is, read likewise.
     """
 
     dialect: Dialect
@@ -80,6 +81,8 @@ class Interface:
     refusals: frozenset[str]
     object_said: Callable[[Object], Said]
     stream_said: Callable[[Iterable[Object]], Said]
+    object_message: Callable[[Object], Any]
+    stream_message: Callable[[Iterable[Object]], Any]
 
 
 # Longer names are nobody's, and more calls than these in one answer tell nothing more.

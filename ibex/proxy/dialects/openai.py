@@ -14,6 +14,7 @@ from ibex.proxy.dialects.interface import (
     objects,
     tool_names,
 )
+from ibex.proxy.dialects.messages import openai_object, openai_stream
 
 
 def _object_summary(answer: Object) -> Summary:
@@ -134,4 +135,6 @@ OPENAI = Interface(
     refusals=frozenset({"content_filter"}),
     object_said=_object_said,
     stream_said=_stream_said,
+    object_message=openai_object,
+    stream_message=openai_stream,
 )

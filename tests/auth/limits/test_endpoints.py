@@ -3,12 +3,14 @@
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 import pytest_asyncio
 
 from ibex.auth import ALL, CHAT, Permission, PlatformRight
 from ibex.auth.audit import AuditService, Selection
 from ibex.ids import uuid7
+from tests.faults.waiting import until
 from tests.operator import Operator
 from tests.service import Service
 
@@ -127,7 +129,9 @@ async def test_what_applies_is_shown(service: Service, operator: Operator, manag
     body = {"scope": "agent", "subject": str(agent.id), "tokens_per_minute": 70}
     assert (await call(service, manager, "PUT", json=body)).status_code == 200
     shown = await call(service, manager, "GET", f"{PATH}/effective?agent_id={agent.id}&user_id=zoe")
-    assert shown.json()["data"]["limits"] == [
+    by_minute = ("scope", "subject", "requests_per_minute", "tokens_per_minute", "concurrent_requests")
+    limits = shown.json()["data"]["limits"]
+    assert [{name: each[name] for name in by_minute} for each in limits] == [
         {
             "scope": scope,
             "subject": subject,
@@ -141,6 +145,7 @@ async def test_what_applies_is_shown(service: Service, operator: Operator, manag
             ("organization", str(service.org_id), 6_000, None),
         )
     ]
+    assert [each["used"] is None for each in limits] == [False, True, False]
 
 
 async def test_only_the_platform_sets_the_limits_of_an_organization(
@@ -183,3 +188,37 @@ async def test_limits_of_an_organization_are_in_its_audit_and_in_that_of_whoever
             ("limit.remove", target),
             ("limit.set", target),
         ]
+
+
+async def test_what_is_allowed_for_a_month_is_shown_with_what_was_used(
+    service: Service, operator: Operator, manager: str
+) -> None:
+    agent = await operator.agent(service.org_id)
+    body = {"scope": "agent", "subject": str(agent.id), "usd_per_month": 2.5, "requests_per_month": 0}
+    stored = (await call(service, manager, "PUT", json=body)).json()["data"]
+    assert {name: stored[name] for name in body} == body
+    found = (await call(service, manager, "GET", f"{PATH}/effective?agent_id={agent.id}")).json()["data"]
+    [of_agent, of_all] = found["limits"]
+    assert (of_agent["usd_per_month"], of_agent["tokens_per_month"]) == (2.5, None)
+    assert {name: of_agent["used"][name] for name in ("requests", "tokens", "usd")} == {
+        "requests": 0,
+        "tokens": 0,
+        "usd": 0.0,
+    }
+    assert of_all["requests_per_month"] is None
+
+    async with service.openai() as client:
+
+        async def is_refused() -> bool:
+            try:
+                await client.chat.completions.create(
+                    model="m", messages=[{"role": "user", "content": "Hello."}]
+                )
+            except openai.RateLimitError as error:
+                return error.code == "QUOTA_EXCEEDED"
+            return False
+
+        await until(is_refused)
+    of_organization = {**body, "scope": "organization", "subject": str(service.org_id)}
+    refused = await call(service, manager, "PUT", json=of_organization)
+    assert (refused.status_code, code_of(refused)) == (403, "INSUFFICIENT_PERMISSIONS")

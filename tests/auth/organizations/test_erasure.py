@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -10,7 +11,7 @@ from psycopg import sql
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from ibex.auth import OrganizationErasure
-from ibex.storage import Redis, connect, organization_key
+from ibex.storage import DatabaseUnavailableError, Redis, connect, organization_key
 from ibex.workers import JobQueue
 from tests.fixtures import Database
 from tests.operator import Operator
@@ -147,9 +148,36 @@ async def test_an_erasure_that_was_interrupted_is_taken_up_again(
     ada = filled(superuser, "ada")
     await delete_a_day_ago(operator, superuser, ada)
     nowhere = connect("redis://127.0.0.1:1", timeout=0.5)
-    with pytest.raises(RedisConnectionError):
+    with pytest.raises(ExceptionGroup) as failed:
         await erase(operator, nowhere)
     await nowhere.aclose()
+    assert [type(error) for error in failed.value.exceptions] == [RedisConnectionError]
     assert counted(superuser, ada)["organizations"] == 1
     await erase(operator)
     assert counted(superuser, ada)["organizations"] == 0
+
+
+async def test_one_that_cannot_be_erased_yet_is_remembered_and_keeps_no_other(
+    operator: Operator, superuser: psycopg.Connection
+) -> None:
+    """Whatever is elsewhere is away: at first, and for the one that it is asked about after the rows went."""
+    tenants = [filled(superuser, name) for name in ("ada", "bob")]
+    for tenant in tenants:
+        await delete_a_day_ago(operator, superuser, tenant)
+    ada, bob = sorted(tenants, key=lambda tenant: tenant.id)
+    asked: list[UUID] = []
+
+    async def forget(org_id: UUID) -> None:
+        asked.append(org_id)
+        if org_id == ada.id and asked.count(org_id) in (1, 3):
+            raise DatabaseUnavailableError
+
+    erasure = OrganizationErasure(operator.postgres, operator.redis, forget)
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup):
+            await erasure.run()
+        assert counted(superuser, ada)["organizations"] == 1
+        assert counted(superuser, bob)["organizations"] == 0
+    await erasure.run()
+    assert counted(superuser, ada)["organizations"] == 0
+    assert asked.count(ada.id) == 5

@@ -2,13 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx2
 import orjson
 
+from ibex.archive.repository import contents
+from ibex.archive.repository.contents import Line
 from ibex.auth import ALL, ALL_RIGHTS, NO_RIGHT, Grant, TokenRequest, parse_grant
 from ibex.drift import DriftService, DriftWatch
+from ibex.ids import uuid7
 from ibex.traces.store import PostgresTraces
 from ibex.workers.dead_letters import DeadLetterBox
 from ibex.workers.dead_letters.repository import page
@@ -104,6 +108,7 @@ class Tenant:
             self.ids["conflict_id"] = await self._contradicted(client, made)
             self.ids["trace_id"] = await self._called(client)
             await self._traced()
+            self.ids["session_id"] = await self._spoken()
             self.ids["webhook_id"] = await made(
                 "/v1/webhooks",
                 {"url": f"https://{self.canary}.example.com/", "description": self.canary},
@@ -149,7 +154,13 @@ class Tenant:
         made = trace(
             self.org_id, UUID(self.ids["agent_id"]), id=UUID(self.ids["trace_id"]), user_id=self.canary
         )
-        await PostgresTraces(self.operator.postgres).insert(self.org_id, [made])
+        await PostgresTraces(self.operator.postgres).insert({self.org_id: [made]})
+
+    async def _spoken(self) -> str:
+        """The id of a session with content, which is kept when the organization wants it."""
+        made = Line(UUID(self.ids["agent_id"]), self.canary, uuid7(), datetime.now(UTC), self.canary.encode())
+        await contents.insert(self.operator.postgres, self.org_id, [made])
+        return self.canary
 
     async def _has_receipt(self, client: httpx2.AsyncClient, request_id: str) -> bool:
         return (await client.get(f"/v1/traces/{request_id}/context")).is_success
