@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from psycopg.rows import scalar_row
 from uvloop import new_event_loop
 
+from benchmarks.extraction import extracted
 from ibex.embedded import PostgresServer, ValkeyServer
 from ibex.ids import uuid7
 from ibex.storage import Postgres, connect_single
@@ -135,10 +136,30 @@ the store, looked for every 20 ms, at {per_second} calls/s for 5 s.
 """)
 
 
+async def turns(postgres: PostgresServer, valkey: ValkeyServer, number: int, model: Path | None) -> None:
+    """Without the model, and with it if there is one."""
+    runs = {"words alone": await extracted(postgres, valkey, number, None)}
+    if model is not None:
+        runs["with the local model"] = await extracted(postgres, valkey, number // 2, model)
+    print("""
+Turns remembered word for word. They wait in the queue of the bundled Valkey, of 10 agents with 5 end users
+each; one job process stores what was said in them in the bundled PostgreSQL, on the same two cores.
+
+| | turns | turns/s | memories | CPU of the job process for each turn |
+|---|---|---|---|---|""")
+    for name, run in runs.items():
+        print(
+            f"| {name} | {run.turns:,} | {run.per_second:,.0f} | {run.memories:,} | {run.cpu:.1f} ms |",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--traces", type=int, default=50_000)
     parser.add_argument("--per-second", type=int, default=200)
+    parser.add_argument("--turns", type=int, default=2_000)
+    parser.add_argument("--model", type=Path, metavar="DIR", help="the embedding model's files")
     chosen = parser.parse_args()
     with TemporaryDirectory() as directory:
         # The servers run as another account when this one is root.
@@ -153,6 +174,7 @@ def main() -> None:
             migrate(postgres.owner_dsn)
             with asyncio.Runner(loop_factory=new_event_loop) as runner:
                 runner.run(traces(postgres, valkey, chosen.traces, chosen.per_second))
+                runner.run(turns(postgres, valkey, chosen.turns, chosen.model))
         finally:
             valkey.stop()
             postgres.stop()
