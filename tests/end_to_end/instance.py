@@ -25,8 +25,12 @@ from tests.end_to_end.processes import children, descendants, program
 Result = TypeVar("Result")
 
 _PATIENCE = 60.0
-# A busy machine must not turn an answer into a timeout.
-_DEADLINES = {"IBEX_AUTH_TIMEOUT_SECONDS": "5", "IBEX_REDIS_TIMEOUT_SECONDS": "5"}
+# A busy machine must not turn an answer into a timeout, nor into one without its memories.
+_DEADLINES = {
+    "IBEX_AUTH_TIMEOUT_SECONDS": "5",
+    "IBEX_REDIS_TIMEOUT_SECONDS": "5",
+    "IBEX_CONTEXT_DEADLINE_MS": "5000",
+}
 # Most tests are not about meaning, and those that are name the model that the tests have.
 _NO_MODEL = {"IBEX_EMBEDDER_KIND": "none"}
 _FOREIGN = ("IBEX_", "ANTHROPIC_", "OPENAI_", "OTEL_")
